@@ -1,0 +1,5 @@
+"""Lets `pip install .` work; the metadata is in pyproject.toml."""
+
+import setuptools
+
+setuptools.setup()

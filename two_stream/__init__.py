@@ -1,0 +1,1 @@
+"""What the scripts share: checkpoints, preprocessing, clips and training."""

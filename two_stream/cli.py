@@ -1,0 +1,48 @@
+"""How every script starts: flags, one-line errors, exit statuses."""
+
+import sys
+
+from absl import app
+
+from two_stream import errors
+
+
+def run(main):
+  """Runs `main()` as an absl program.
+
+  Flags are parsed first. A stray positional argument is refused: with absl
+  `--imagenet_pretrained false` means `--imagenet_pretrained` and a stray
+  `false`, which DeepMind's script ignored.
+
+  Exit status: what `main` returns (None is 0); 1, with one line on stderr, for
+  an `errors.InputError`, a stray argument or a bad flag; 130 after Ctrl-C.
+
+  Args:
+    main: a function of no arguments.
+  """
+
+  def checked_main(argv):
+    try:
+      refuse_stray_arguments(argv[1:])
+      return main()
+    except errors.InputError as error:
+      print(f'error: {error}', file=sys.stderr)
+      return 1
+    except KeyboardInterrupt:
+      print('interrupted', file=sys.stderr)
+      return 130
+
+  app.run(checked_main)
+
+
+def refuse_stray_arguments(arguments):
+  """Raises InputError if anything but flags was on the command line."""
+  if not arguments:
+    return
+  remedy = 'every option is a flag, see --help'
+  if arguments[0].lower() in ('true', 'false', '0', '1', 'yes', 'no'):
+    remedy = (
+      'a boolean flag takes no separate value; write --flag or --noflag, '
+      'for instance --noimagenet_pretrained'
+    )
+  raise errors.InputError(f'unexpected argument {arguments[0]!r}: {remedy}')

@@ -1,0 +1,63 @@
+"""Small videos, and files that are none, for the tests."""
+
+import wave
+
+import cv2
+import numpy as np
+
+WIDTH, HEIGHT = 64, 48
+FRAMES_PER_SECOND = 12
+
+
+def textured_frames(num_frames=10, size=(WIDTH, HEIGHT), seed=0, step=2):
+  """Renders a texture that moves right by `step` pixels a frame.
+
+  Brightness has fine detail and colour has coarse detail, as in a camera's
+  pictures, whose colour is stored at half the resolution.
+
+  Returns:
+    uint8 [num_frames, H, W, 3], RGB.
+  """
+  width, height = size
+  rng = np.random.default_rng(seed)
+  noise = rng.uniform(0, 255, (height, width + step * num_frames, 4))
+  brightness = _stretch(cv2.GaussianBlur(noise[..., :1], (0, 0), 2.5))
+  colour = _stretch(cv2.GaussianBlur(noise[..., 1:], (0, 0), 10))
+  texture = (0.7 * brightness[..., np.newaxis] + 0.3 * colour).astype(np.uint8)
+  starts = [step * (num_frames - i) for i in range(num_frames)]
+  return np.stack([texture[:, start : start + width] for start in starts])
+
+
+def _stretch(image):
+  return cv2.normalize(image, None, 20, 235, cv2.NORM_MINMAX)
+
+
+def write_video(path, frames=None, fps=FRAMES_PER_SECOND):
+  """Writes VP9 in webm, as Something-Something's files are."""
+  frames = textured_frames() if frames is None else frames
+  height, width = frames.shape[1:3]
+  fourcc = cv2.VideoWriter_fourcc(*'VP90')
+  writer = cv2.VideoWriter(str(path), fourcc, fps, (width, height))
+  assert writer.isOpened()
+  for frame in frames:
+    writer.write(np.ascontiguousarray(frame[..., ::-1]))
+  writer.release()
+  return path
+
+
+def write_truncated(path):
+  """Writes a video whose second half is missing."""
+  write_video(path, textured_frames(num_frames=24))
+  whole = path.read_bytes()
+  path.write_bytes(whole[: len(whole) // 2])
+  return path
+
+
+def write_audio(path):
+  """Writes a second of silence."""
+  with wave.open(str(path), 'wb') as sound:
+    sound.setnchannels(1)
+    sound.setsampwidth(2)
+    sound.setframerate(8000)
+    sound.writeframes(bytes(16000))
+  return path

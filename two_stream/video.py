@@ -1,0 +1,205 @@
+"""Video files to frames, the way DeepMind prepared Kinetics for I3D.
+
+The recipe is in the README of google-deepmind/kinetics-i3d: 25 frames a second,
+the smaller side resized to 256 pixels by bilinear interpolation, a 224 x 224
+crop, values in [-1, 1]. This module holds those steps as small functions; it
+needs OpenCV and NumPy alone, so that worker processes stay light.
+"""
+
+import contextlib
+import os
+import pathlib
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+
+from two_stream import errors
+
+FRAMES_PER_SECOND = 25
+SHORT_SIDE = 256
+CROP_SIZE = 224
+FLOW_BOUND = 20.0  # Pixels; larger displacements are clipped.
+
+# What one video may cost, so that a hostile or mistaken file ends with an error
+# instead of all memory: a minute, and the frames that 512 MiB hold, which are a
+# minute of 25 16:9 frames a second at the size above. 8K UHD may be the source.
+MAX_SECONDS = 60
+MAX_CLIP_BYTES = 512 * 2**20
+MAX_SOURCE_PIXELS = 7680 * 4320
+
+# A damaged file is an exception here, not lines of a decoder on stderr.
+os.environ.setdefault('OPENCV_FFMPEG_LOGLEVEL', '-8')
+cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
+
+
+class Video(NamedTuple):
+  """The frames of one file.
+
+  Attributes:
+    frames: uint8 [N, H, W, 3], RGB, N >= 1.
+    timestamps: int64 [N], microseconds, strictly increasing.
+    truncated: whether the file ends before the duration it claims, as a
+      download that broke off does. The decoder reports no error for those.
+  """
+
+  frames: np.ndarray
+  timestamps: np.ndarray
+  truncated: bool
+
+
+def read_video(path, short_side=SHORT_SIDE):
+  """Decodes a video, resizing each frame as it comes.
+
+  Frames whose timestamp does not increase are dropped, as MediaPipe's
+  resampler does. Rotation metadata is applied.
+
+  Args:
+    path: any file FFmpeg can decode.
+    short_side: pixels of the smaller side of the frames returned.
+
+  Returns:
+    A `Video`.
+
+  Raises:
+    InputError: the file is missing, has no picture that decodes, or is larger
+      than the limits above.
+  """
+  frames, timestamps = [], []
+  with _open(path) as capture:
+    for frame, timestamp in _decode(capture):
+      if timestamps and timestamp <= timestamps[-1]:
+        continue
+      frames.append(resize(frame, short_side)[..., ::-1])  # BGR to RGB
+      timestamps.append(timestamp)
+      _check_limits(path, frames, timestamps)
+    if not frames:
+      raise errors.InputError(f'{path}: no frame decodes; get the file again')
+    truncated = _ends_early(timestamps, capture)
+  return Video(np.stack(frames), np.array(timestamps, np.int64), truncated)
+
+
+@contextlib.contextmanager
+def _open(path):
+  """Opens a regular file for decoding in one thread."""
+  path = pathlib.Path(path)
+  if not path.is_file():
+    raise errors.InputError(f'{path}: no such video file')
+  # An absolute path cannot be taken for a URL or an image pattern.
+  capture = cv2.VideoCapture(
+    str(path.resolve()), cv2.CAP_FFMPEG, [cv2.CAP_PROP_N_THREADS, 1]
+  )
+  try:
+    if not capture.isOpened():
+      size = path.stat().st_size
+      raise errors.InputError(f'{path}: not a video ({size} bytes)')
+    width = capture.get(cv2.CAP_PROP_FRAME_WIDTH)
+    height = capture.get(cv2.CAP_PROP_FRAME_HEIGHT)
+    if width * height > MAX_SOURCE_PIXELS:
+      raise errors.InputError(
+        f'{path}: frames of {width:.0f} x {height:.0f} pixels; make it smaller'
+      )
+    yield capture
+  finally:
+    capture.release()
+
+
+def _check_limits(path, frames, timestamps):
+  """Raises InputError for a clip that is too long or changes its size."""
+  if frames[-1].shape != frames[0].shape:
+    raise errors.InputError(f'{path}: the frame size changes midway')
+  if (
+    timestamps[-1] - timestamps[0] > MAX_SECONDS * 1_000_000
+    or len(frames) * frames[0].nbytes > MAX_CLIP_BYTES
+  ):
+    raise errors.InputError(
+      f'{path}: longer than {MAX_SECONDS} seconds or '
+      f'{MAX_CLIP_BYTES >> 20} MiB of frames; cut it into clips first'
+    )
+
+
+def _decode(capture):
+  """Yields (frame uint8 [H, W, 3] BGR, timestamp in microseconds)."""
+  while True:
+    decoded, frame = capture.read()
+    if not decoded:
+      return
+    yield frame, round(capture.get(cv2.CAP_PROP_POS_MSEC) * 1000)
+
+
+def _ends_early(timestamps, capture):
+  """Whether frames are missing at the end of the file.
+
+  OpenCV's frame count is the container's duration times the average rate, so
+  their quotient is the duration. The last frame lasts as long as the longest
+  one seen, and one frame more is granted to rounding.
+  """
+  rate = capture.get(cv2.CAP_PROP_FPS)
+  count = capture.get(cv2.CAP_PROP_FRAME_COUNT)
+  if rate <= 0 or count <= 0:
+    return False
+  duration = 1e6 * count / rate
+  longest = max(np.diff(timestamps), default=0)
+  return bool(timestamps[-1] + longest + 1e6 / rate < duration)
+
+
+def resize(frame, short_side=SHORT_SIDE):
+  """Resizes to `short_side`, up or down, keeping the aspect; bilinear."""
+  height, width = frame.shape[:2]
+  scale = short_side / min(height, width)
+  size = (
+    max(short_side, round(width * scale)),
+    max(short_side, round(height * scale)),
+  )
+  if size[0] * size[1] * 3 > MAX_CLIP_BYTES:
+    raise errors.InputError(f'a frame of {width} x {height} is no video frame')
+  return cv2.resize(frame, size, interpolation=cv2.INTER_LINEAR)
+
+
+def resample(timestamps, frames_per_second=FRAMES_PER_SECOND):
+  """Tells which frame each tick of a constant frame rate shows.
+
+  The rule of MediaPipe's PacketResampler, with which DeepMind sampled: time is
+  cut into periods centred on the ticks k / frames_per_second. A tick shows the
+  frame of its period that is nearest to it, the later one of two equally near;
+  the tick of an empty period repeats the most recent frame. Ticks run from the
+  first frame's period to the last frame's. All in integers, so no rounding.
+
+  Args:
+    timestamps: int64 [N], microseconds, strictly increasing, N >= 1.
+    frames_per_second: the new rate, an integer.
+
+  Returns:
+    int64 [K], non-decreasing: tick k shows frame `result[k]`.
+  """
+  second = 1_000_000
+  ticks = np.asarray(timestamps, np.int64) * frames_per_second
+  periods = (ticks + second // 2) // second
+  distances = np.abs(ticks - periods * second)
+  later_first = -np.arange(len(ticks))
+  order = np.lexsort((later_first, distances, periods))
+  occupied, first = np.unique(periods[order], return_index=True)
+  nearest = order[first]
+
+  every_period = np.arange(periods[0], periods[-1] + 1)
+  most_recent = np.searchsorted(periods, every_period, side='right') - 1
+  most_recent[occupied - periods[0]] = nearest
+  return most_recent
+
+
+def center_crop(images, size=CROP_SIZE):
+  """Cuts the middle `size` x `size` pixels out of [..., H, W, channels]."""
+  height, width = images.shape[-3:-1]
+  top, left = (height - size) // 2, (width - size) // 2
+  return images[..., top : top + size, left : left + size, :]
+
+
+def scale_rgb(frames):
+  """Maps uint8 0..255 to float32 [-1, 1]."""
+  return frames.astype(np.float32) / np.float32(127.5) - np.float32(1)
+
+
+def scale_flow(flow):
+  """Clips pixels to [-20, 20] and maps them to float32 [-1, 1]."""
+  bound = np.float32(FLOW_BOUND)
+  return np.clip(flow, -bound, bound).astype(np.float32) / bound

@@ -1,0 +1,52 @@
+"""Frames and flow fields survive compression."""
+
+import cv2
+import numpy as np
+import pytest
+import small_videos
+
+from two_stream import codecs, errors
+
+
+def test_flow_errs_by_at_most_half_a_step():
+  rng = np.random.default_rng(0)
+  flow = rng.uniform(-20, 20, (256, 340, 2)).astype(np.float32)
+  pixels = codecs.decode_flow(codecs.encode_flow(flow)) * 20
+  errors_ = np.abs(pixels - flow)
+  assert errors_.max() <= 20 / 127 / 2 + 1e-5
+  assert errors_.mean() <= 0.08
+  assert abs((pixels - flow).mean()) < 0.001  # Rounded, not cut off.
+
+
+def test_zero_and_the_bounds_are_exact():
+  flow = np.zeros((8, 8, 2), np.float32)
+  flow[0, 0] = 20, -20
+  flow[0, 1] = 100, -100
+  decoded = codecs.decode_flow(codecs.encode_flow(flow))
+  assert decoded[0, 0].tolist() == [1, -1]
+  assert decoded[0, 1].tolist() == [1, -1]
+  assert not decoded[1:].any()
+  assert decoded.dtype == np.float32
+
+
+def test_x_lies_above_y_in_one_gray_image():
+  flow = np.zeros((6, 10, 2), np.float32)
+  flow[..., 0], flow[..., 1] = 10, -5
+  encoded = np.frombuffer(codecs.encode_flow(flow), np.uint8)
+  image = cv2.imdecode(encoded, cv2.IMREAD_UNCHANGED)
+  assert image.shape == (12, 10)
+  assert (image[:6] == 128 + 64).all()  # 63.5 rounds to the even code.
+  assert (image[6:] == 128 - 32).all()
+
+
+def test_rgb_errs_by_less_than_two_grey_levels():
+  frame = small_videos.textured_frames(1, size=(340, 256))[0]
+  decoded = codecs.decode_rgb(codecs.encode_rgb(frame))
+  assert np.abs(decoded.astype(int) - frame).mean() <= 2
+
+
+def test_damaged_images_are_refused():
+  with pytest.raises(errors.InputError, match='does not decode'):
+    codecs.decode_rgb(b'no image')
+  with pytest.raises(errors.InputError, match='does not decode'):
+    codecs.decode_flow(b'no image')

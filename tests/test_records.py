@@ -1,0 +1,193 @@
+"""Records keep a clip, for this project and for other readers."""
+
+import pathlib
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import small_videos
+import tensorflow as tf
+
+from two_stream import errors, records, video
+
+FRAME_INDEX = [0, 0, 1, 2, 2, 2, 3]
+
+
+@pytest.fixture(name='clip')
+def make_clip():
+  """Four distinct frames, three flows, six time steps."""
+  frames = small_videos.textured_frames(4)
+  rng = np.random.default_rng(1)
+  flows = rng.uniform(-25, 25, (3, 48, 64, 2)).astype(np.float32)
+  return frames, flows
+
+
+@pytest.fixture(name='record')
+def make_record(clip):
+  frames, flows = clip
+  return records.encode(
+    frames,
+    flows,
+    timestamps=[0, 83_000, 167_000, 250_000],
+    frame_index=FRAME_INDEX,
+    context={
+      records.ID: [b'78687'],
+      records.DATA_PATH: [b'78687.webm'],
+      records.LABEL_INDEX: [26],
+      records.LABEL_STRING: [b'Holding something'],
+      records.PARAMETERS: [b'{}'],
+    },
+  )
+
+
+def test_an_outsider_reads_the_mediasequence_keys(tmp_path, clip, record):
+  """Uses TensorFlow and the published keys, nothing of this project."""
+  path = tmp_path / 'shard'
+  records.write_shard(path, [records.serialize(record)])
+  frames, flows = clip
+  string_step = tf.io.FixedLenSequenceFeature([], tf.string)
+  int_step = tf.io.FixedLenSequenceFeature([], tf.int64)
+  for serialized in tf.data.TFRecordDataset(str(path)).batch(1):
+    context, lists, lengths = tf.io.parse_sequence_example(
+      serialized,
+      context_features={
+        'example/id': tf.io.FixedLenFeature([], tf.string),
+        'clip/data_path': tf.io.FixedLenFeature([], tf.string),
+        'clip/label/index': tf.io.FixedLenFeature([], tf.int64),
+        'clip/label/string': tf.io.FixedLenFeature([], tf.string),
+        'image/format': tf.io.FixedLenFeature([], tf.string),
+        'image/height': tf.io.FixedLenFeature([], tf.int64),
+        'image/width': tf.io.FixedLenFeature([], tf.int64),
+      },
+      sequence_features={
+        'image/encoded': string_step,
+        'image/timestamp': int_step,
+        'forward_flow/encoded': string_step,
+        'forward_flow/timestamp': int_step,
+      },
+    )
+  assert context['example/id'].numpy() == [b'78687']
+  assert context['clip/data_path'].numpy() == [b'78687.webm']
+  assert context['clip/label/index'].numpy() == [26]
+  assert context['clip/label/string'].numpy() == [b'Holding something']
+  assert context['image/format'].numpy() == [b'JPEG']
+  assert context['image/height'].numpy() == [48]
+  assert context['image/width'].numpy() == [64]
+  assert lengths['image/encoded'].numpy() == [4]
+  assert lengths['forward_flow/encoded'].numpy() == [3]
+  assert lists['image/timestamp'].numpy().tolist() == [
+    [0, 83_000, 167_000, 250_000]
+  ]
+  assert lists['forward_flow/timestamp'].numpy().tolist() == [
+    [0, 83_000, 167_000]
+  ]
+  image = tf.io.decode_jpeg(lists['image/encoded'][0, 2]).numpy()
+  assert np.abs(image.astype(int) - frames[2]).mean() < 2
+  codes = tf.io.decode_png(lists['forward_flow/encoded'][0, 1]).numpy()
+  assert codes.shape == (96, 64, 1)
+  x = (codes[:48, :, 0].astype(float) - 128) * 20 / 127
+  np.testing.assert_allclose(x, np.clip(flows[1, ..., 0], -20, 20), atol=0.08)
+
+
+def test_reading_gives_both_streams_equally_long(clip, record):
+  frames, flows = clip
+  rgb, flow = records.read_clip(records.serialize(record))
+  assert rgb.shape == (6, 48, 64, 3)
+  assert flow.shape == (6, 48, 64, 2)
+  assert rgb.dtype == flow.dtype == np.float32
+  shown = video.scale_rgb(frames[FRAME_INDEX[:-1]])
+  assert np.abs(rgb - shown).mean() < 2 / 127.5
+  zero = np.zeros_like(flows[0])
+  moved = video.scale_flow(
+    np.stack([zero, flows[0], flows[1], zero, zero, flows[2]])
+  )
+  assert np.abs(flow - moved).max() <= 0.5 / 127 + 1e-6
+  assert not flow[[0, 3, 4]].any()
+
+
+def test_a_window_is_that_part_of_the_clip(record):
+  serialized = records.serialize(record)
+  rgb, flow = records.read_clip(serialized)
+  for start in range(6):
+    for stop in range(start + 1, 7):
+      part = records.read_clip(serialized, start, stop - start)
+      np.testing.assert_array_equal(part[0], rgb[start:stop])
+      np.testing.assert_array_equal(part[1], flow[start:stop])
+  for start, num_frames in [(-1, 2), (0, 7), (6, 1), (2, 0)]:
+    with pytest.raises(ValueError, match='of 6 time steps'):
+      records.read_clip(serialized, start, num_frames)
+
+
+def test_a_window_decodes_its_own_images_alone(record):
+  record.feature_lists[records.RGB_ENCODED][3] = b'damaged'
+  record.feature_lists[records.FLOW_ENCODED][2] = b'damaged'
+  serialized = records.serialize(record)
+  assert len(records.read_clip(serialized, 0, 5)[0]) == 5
+  with pytest.raises(errors.InputError, match='does not decode'):
+    records.read_clip(serialized)
+
+
+def test_parsing_in_a_graph_gives_the_undecoded_clip(record):
+  dataset = tf.data.Dataset.from_tensors(records.serialize(record))
+  (parsed,) = dataset.map(records.parse).as_numpy_iterator()
+  assert parsed[records.ID] == b'78687'
+  assert parsed[records.LABEL_INDEX] == 26
+  assert parsed[records.LABEL_STRING] == b'Holding something'
+  assert parsed[records.FRAME_INDEX].tolist() == FRAME_INDEX
+  for key in (records.RGB_ENCODED, records.FLOW_ENCODED):
+    assert parsed[key].tolist() == record.feature_lists[key]
+
+
+def test_a_clip_without_a_public_label_says_so(record):
+  del record.context[records.LABEL_INDEX]
+  del record.context[records.LABEL_STRING]
+  parsed = records.parse(records.serialize(record))
+  assert parsed[records.LABEL_INDEX].numpy() == records.NO_LABEL
+  assert parsed[records.LABEL_STRING].numpy() == b''
+
+
+def test_serializing_loses_nothing_and_is_deterministic(record):
+  serialized = records.serialize(record)
+  assert records.deserialize(serialized) == record
+  backwards = records.Record(
+    dict(reversed(record.context.items())),
+    dict(reversed(record.feature_lists.items())),
+  )
+  assert records.serialize(backwards) == serialized
+
+
+def test_a_shard_reads_back_in_order(tmp_path):
+  path = tmp_path / 'shard'
+  examples = [b'a', b'', b'c' * 100_000]
+  records.write_shard(path, examples)
+  assert list(records.read_shard(path)) == examples
+  assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_damaged_or_missing_shard_is_named(tmp_path):
+  path = tmp_path / 'shard'
+  records.write_shard(path, [b'abc' * 100])
+  path.write_bytes(path.read_bytes()[:-10])
+  for damaged in (path, tmp_path / 'missing'):
+    with pytest.raises(errors.InputError, match=damaged.name):
+      list(records.read_shard(damaged))
+
+
+def test_a_writer_that_fails_midway_leaves_no_file(tmp_path):
+  def examples():
+    yield b'first'
+    raise KeyboardInterrupt
+
+  with pytest.raises(KeyboardInterrupt):
+    records.write_shard(tmp_path / 'shard', examples())
+  assert not list(tmp_path.iterdir())
+
+
+def test_encoding_needs_no_tensorflow():
+  program = (
+    'import sys; from two_stream import labels, records, video; '
+    'assert "tensorflow" not in sys.modules'
+  )
+  root = pathlib.Path(__file__).parents[1]
+  subprocess.run([sys.executable, '-c', program], cwd=root, check=True)

@@ -95,6 +95,20 @@ def scaled(channels, depth_multiplier):
   return scaled_channels
 
 
+def conv_layers(layers=LAYERS):
+  """Yields (path, Conv) of every unit but the logits, in order.
+
+  A path is a unit's name below the network: 'Mixed_3b/Branch_0/Conv3d_0a_1x1'.
+  """
+  for name, layer in layers:
+    if isinstance(layer, Conv):
+      yield name, layer
+    elif isinstance(layer, dict):
+      for branch, rows in layer.items():
+        for unit_name, unit in conv_layers(rows):
+          yield f'{name}/{branch}/{unit_name}', unit
+
+
 class BatchNorm(snt.Module):
   """Batch normalization over all axes but channels, as in Sonnet 1.
 
@@ -202,7 +216,7 @@ class Unit3D(snt.Module):
       batch_norm_decay: see `BatchNorm`.
     """
     super().__init__(name=name)
-    self._conv = snt.Conv3D(
+    self.conv = snt.Conv3D(
       output_channels,
       kernel_shape,
       stride,
@@ -210,14 +224,14 @@ class Unit3D(snt.Module):
       with_bias=use_bias,
       name='conv_3d',
     )
-    self._batch_norm = BatchNorm(batch_norm_decay) if use_batch_norm else None
+    self.batch_norm = BatchNorm(batch_norm_decay) if use_batch_norm else None
     self._activation_fn = activation_fn
 
   def __call__(self, inputs, is_training):
     """[B, T, H, W, C] -> [B, T/stride, H/stride, W/stride, channels]."""
-    net = self._conv(inputs)
-    if self._batch_norm is not None:
-      net = self._batch_norm(net, is_training)
+    net = self.conv(inputs)
+    if self.batch_norm is not None:
+      net = self.batch_norm(net, is_training)
     if self._activation_fn is not None:
       net = self._activation_fn(net)
     return net

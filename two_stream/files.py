@@ -30,15 +30,15 @@ def atomic_open(path, mode='wb'):
       stream.flush()
       os.fsync(stream.fileno())
     temporary.replace(path)
-    sync_folder(path.parent)
+    sync(path.parent)
   except BaseException:
     temporary.unlink(missing_ok=True)
     raise
 
 
-def sync_folder(folder):
-  """Makes renames in `folder` survive a power cut."""
-  descriptor = os.open(folder, os.O_RDONLY)
+def sync(path):
+  """Puts a file, or the names in a folder, on the disk."""
+  descriptor = os.open(path, os.O_RDONLY)
   try:
     os.fsync(descriptor)
   finally:

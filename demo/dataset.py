@@ -1,0 +1,126 @@
+"""A rendered data set, laid out and labelled as Something-Something v2 is.
+
+    20bn-something-something-v2/<id>.webm
+    labels/something-something-v2-{labels,train,validation,test}.json
+    labels/test-answers.csv
+    settings.json        what it was rendered with, which the original lacks
+
+A clip depends on the seed, its split and its number alone: more clips can be
+added later, and any number of processes renders the same files.
+"""
+
+import json
+import pathlib
+from typing import NamedTuple
+
+import numpy as np
+import templates
+import webm
+
+from two_stream import errors, files
+from two_stream.labels import SPLITS
+
+VIDEOS = '20bn-something-something-v2'
+LABELS = 'labels'
+PREFIX = 'something-something-v2-'
+
+
+class Settings(NamedTuple):
+  """What every clip of a data set has in common."""
+
+  seed: int
+  min_seconds: float
+  max_seconds: float
+
+
+def prepare(folder, settings):
+  """Makes the folders, or checks that they belong to this data set.
+
+  Raises:
+    InputError: if the folder holds other videos, or clips of other settings.
+  """
+  path, videos = folder / 'settings.json', folder / VIDEOS
+  if path.exists():
+    found = json.loads(path.read_text(encoding='utf-8'))
+    if found != settings._asdict():
+      raise errors.InputError(
+        f'{path}: clips were rendered with {found}, not with '
+        f'{settings._asdict()}; choose another --output_dir'
+      )
+  elif videos.exists() and any(videos.iterdir()):
+    raise errors.InputError(
+      f'{videos}: holds videos from elsewhere; choose another --output_dir'
+    )
+  videos.mkdir(parents=True, exist_ok=True)
+  (folder / LABELS).mkdir(exist_ok=True)
+  write_json(path, settings._asdict())
+
+
+def template_of(seed, split, number):
+  """The template of a clip: each once, shuffled, then each once again..."""
+  round_of_all, place = divmod(number, len(templates.TEMPLATES))
+  rng = np.random.default_rng([seed, SPLITS.index(split), round_of_all, 1])
+  return templates.TEMPLATES[rng.permutation(len(templates.TEMPLATES))[place]]
+
+
+def set_up(settings, split, number):
+  """The template of a clip, and the clip ready to be filmed."""
+  template = template_of(settings.seed, split, number)
+  rng = np.random.default_rng([settings.seed, SPLITS.index(split), number, 2])
+  return template, templates.set_up(
+    template, rng, split, settings.min_seconds, settings.max_seconds
+  )
+
+
+def render(folder, settings, split, number):
+  """Renders a clip unless its file exists.
+
+  Args:
+    folder: the data set's, a pathlib.Path.
+    settings: Settings.
+    split: one of `SPLITS`.
+    number: of the clip within its split, from 0.
+
+  Returns:
+    The clip's entry in the split's JSON file, a dict.
+  """
+  template, take = set_up(settings, split, number)
+  # The ids of all splits mixed, as the original's are.
+  entry = {'id': str(len(SPLITS) * number + SPLITS.index(split) + 1)}
+  path = folder / VIDEOS / f'{entry["id"]}.webm'
+  if not path.exists():
+    webm.write(path, templates.film(take), templates.FPS)
+  placeholders, label = template.caption(take.names)
+  return {
+    **entry,
+    'label': label,
+    'template': template.text,
+    'placeholders': placeholders,
+  }
+
+
+def write_labels(folder, entries):
+  """Writes the label files.
+
+  Args:
+    folder: the data set's, a pathlib.Path.
+    entries: dict of split -> list of the entries that `render` returned.
+  """
+  folder = folder / LABELS
+  names = sorted(template.name for template in templates.TEMPLATES)
+  classes = {name: str(index) for index, name in enumerate(names)}
+  write_json(folder / f'{PREFIX}labels.json', classes)
+  for split in SPLITS:
+    public = entries[split]
+    if split == 'test':
+      public = [{'id': entry['id']} for entry in entries[split]]
+    write_json(folder / f'{PREFIX}{split}.json', public)
+  with files.atomic_open(folder / 'test-answers.csv', 'w') as stream:
+    for entry in entries['test']:
+      stream.write(f'{entry["id"]};{templates.class_name(entry["template"])}\n')
+
+
+def write_json(path, content):
+  """Writes a JSON file, whole or not at all."""
+  with files.atomic_open(pathlib.Path(path), 'w') as stream:
+    json.dump(content, stream, indent=1)

@@ -60,6 +60,8 @@ def read_class_names(labels_dir):
   except (TypeError, ValueError):
     raise errors.InputError(f'{path}: an index is not a number') from None
   names = sorted(indices, key=indices.get)
+  if not all(name.isprintable() and name for name in names):
+    raise errors.InputError(f'{path}: a class name is not one line of text')
   if [indices[name] for name in names] != list(range(len(content))):
     raise errors.InputError(
       f'{path}: the indices are not 0 to {len(content) - 1}, each once'

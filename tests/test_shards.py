@@ -1,0 +1,152 @@
+"""A split is distributed over shards once and for all."""
+
+import json
+
+import pytest
+
+from two_stream import errors, labels, shard_folder, shards
+
+SAMPLES = [labels.Sample(str(i), 'ab'[i > 50]) for i in range(101)]
+SETTINGS = {'frames_per_second': 25}
+
+
+def test_every_sample_is_in_one_shard_of_about_equal_size():
+  plan = shards.plan('train', SAMPLES, shard_size=10)
+  assert len(plan) == 11
+  assert {len(shard.samples) for shard in plan} == {9, 10}
+  planned = [sample for shard in plan for sample in shard.samples]
+  assert sorted(planned) == sorted(SAMPLES)
+  assert plan[3].name == 'train-00003-of-00011'
+
+
+def test_the_plan_mixes_classes_and_ignores_the_order_of_the_json():
+  plan = shards.plan('train', SAMPLES, shard_size=10)
+  assert shards.plan('train', SAMPLES[::-1], shard_size=10) == plan
+  for shard in plan:
+    assert {sample.label for sample in shard.samples} == {'a', 'b'}
+
+
+def test_an_empty_split_has_no_shards():
+  assert shards.plan('test', [], shard_size=10) == []
+
+
+def test_readers_find_whole_splits_only(tmp_path):
+  with pytest.raises(errors.InputError, match='no train shards'):
+    shards.find(tmp_path, 'train')
+  plan = shards.plan('train', SAMPLES, shard_size=50)
+  for shard in plan[:-1]:
+    (tmp_path / f'{shard.name}.tfrecord').touch()
+  with pytest.raises(errors.InputError, match='2 of 3 train shards'):
+    shards.find(tmp_path, 'train')
+  (tmp_path / f'{plan[-1].name}.tfrecord').touch()
+  paths = shards.find(tmp_path, 'train')
+  assert [path.stem for path in paths] == [shard.name for shard in plan]
+
+
+@pytest.fixture(name='plan')
+def make_plan():
+  return shards.plan('train', SAMPLES, shard_size=50)
+
+
+@pytest.fixture(name='folder')
+def make_folder(tmp_path, plan):
+  folder = shard_folder.ShardFolder(tmp_path / 'records')
+  folder.settle(SETTINGS, ['a', 'b'], {'train': plan})
+  return folder
+
+
+def test_a_shard_is_complete_when_it_is_there_and_lacks_nothing(folder, plan):
+  shard = plan[0]
+  assert not folder.is_complete(shard)
+  folder.path(shard).touch()
+  assert folder.is_complete(shard)
+  folder.record_failures(shard, [(shard.samples[0], 'why')])
+  assert not folder.is_complete(shard)
+  folder.record_failures(shard, [])
+  assert folder.is_complete(shard)
+
+
+def test_the_summary_counts_what_is_there(folder, plan):
+  for shard in plan[:2]:
+    folder.path(shard).touch()
+  failed = plan[1].samples[5]
+  folder.record_failures(plan[1], [(failed, 'why')])
+  summary = folder.summarize({'numpy': '2'})
+  assert summary['parameters'] == SETTINGS
+  assert summary['versions'] == {'numpy': '2'}
+  assert summary['splits']['train'] == {
+    'videos': 101,
+    'clips': 67,
+    'failed': 1,
+    'shards': 3,
+    'shards_written': 2,
+  }
+  written = json.loads((folder.folder / 'summary.json').read_text())
+  assert written == summary
+  failures = (folder.folder / shard_folder.FAILURES).read_text().splitlines()
+  assert [json.loads(line) for line in failures] == [
+    {
+      'id': failed.id,
+      'label': failed.label,
+      'shard': plan[1].name,
+      'reason': 'why',
+    }
+  ]
+  label_map = folder.folder / shard_folder.LABEL_MAP
+  assert labels.read_label_map(label_map) == ['a', 'b']
+
+
+def test_what_was_made_otherwise_is_refused(folder, plan):
+  folder.settle(SETTINGS, ['a', 'b'], {'train': plan})
+  fewer = shards.plan('train', SAMPLES[1:], shard_size=50)
+  relabelled = shards.plan(
+    'train', [labels.Sample('0', 'b'), *SAMPLES[1:]], shard_size=50
+  )
+  smaller = shards.plan('train', SAMPLES, shard_size=10)
+  for settings, names, new_plan, message in [
+    (
+      {'frames_per_second': 12},
+      ['a', 'b'],
+      plan,
+      'per_second was 25 and is 12',
+    ),
+    (SETTINGS, ['b', 'a'], plan, 'classes: sha256'),
+    (SETTINGS, ['a', 'b', 'c'], plan, 'classes: number was 2 and is 3'),
+    (SETTINGS, ['a', 'b'], fewer, 'train: videos was 101 and is 100'),
+    (SETTINGS, ['a', 'b'], relabelled, 'train: sha256'),
+    (SETTINGS, ['a', 'b'], smaller, 'train: shards was 3 and is 11'),
+  ]:
+    with pytest.raises(errors.InputError, match=message):
+      folder.settle(settings, names, {'train': new_plan})
+  assert labels.read_label_map(folder.folder / 'label_map.txt') == ['a', 'b']
+
+
+def test_splits_can_be_added_later(folder, plan):
+  test_plan = shards.plan('test', SAMPLES[:3], shard_size=50)
+  folder.settle(SETTINGS, ['a', 'b'], {'test': test_plan})
+  folder.settle(SETTINGS, ['a', 'b'], {'train': plan, 'test': test_plan})
+  assert set(folder.summarize({})['splits']) == {'train', 'test'}
+
+
+def test_leftovers_of_dead_runs_are_removed(folder, plan):
+  leftovers = [
+    folder.folder / f'.{plan[0].name}.tfrecord.123.tmp',
+    folder.folder / 'failures' / f'.{plan[0].name}.jsonl.123.tmp',
+    folder.folder / '.parameters.json.123.tmp',
+    folder.folder / '.summary.json.123.tmp',
+    folder.folder / '.failures.jsonl.123.tmp',
+  ]
+  others = folder.folder / f'.{plan[1].name}.tfrecord.123.tmp'
+  for path in [*leftovers, others]:
+    path.touch()
+  folder.claim(plan[:1])
+  folder.settle(SETTINGS, ['a', 'b'], {'train': plan})
+  folder.summarize({})
+  assert not any(path.exists() for path in leftovers)
+  assert others.exists()  # A live run may be writing it.
+
+
+def test_a_folder_that_cannot_be_made_is_named(tmp_path):
+  (tmp_path / 'file').touch()
+  with pytest.raises(errors.InputError, match='file/records: cannot be'):
+    shard_folder.ShardFolder(tmp_path / 'file' / 'records')

@@ -1,0 +1,245 @@
+"""A folder of shards, and what it remembers between runs.
+
+    train-00000-of-02640.tfrecord   a complete shard: it appears at once
+    label_map.txt
+    parameters.json                 what the shards were made from and with
+    failures/train-....jsonl        videos a complete shard lacks, and why
+    failures.jsonl                  those files in one
+    summary.json                    counts of each split
+    .lock                           which shards a live run writes
+
+The files are the only memory: a run that was killed is continued by looking at
+them. A failures file is written before its shard takes its name and shortened
+after, so at any moment it names at least what the shard lacks.
+"""
+
+import collections
+import contextlib
+import errno
+import fcntl
+import hashlib
+import json
+import pathlib
+
+from two_stream import errors, files, labels, shards
+
+FAILURES = 'failures.jsonl'
+LABEL_MAP = 'label_map.txt'
+PARAMETERS = 'parameters.json'
+
+
+class ShardFolder:
+  """The folder of shards, as one run sees it.
+
+  Args:
+    folder: its path; made if missing.
+
+  Raises:
+    InputError: the folder cannot be written.
+  """
+
+  def __init__(self, folder):
+    self.folder = pathlib.Path(folder)
+    with errors_of_writing(folder):
+      (self.folder / 'failures').mkdir(parents=True, exist_ok=True)
+      self._lock_file = (self.folder / '.lock').open('ab')
+
+  def path(self, shard):
+    """Where a shard is or will be."""
+    return self.folder / f'{shard.name}.tfrecord'
+
+  def is_complete(self, shard):
+    """Whether the shard is there and lacks no video."""
+    return self.path(shard).exists() and not self._failures(shard).exists()
+
+  def claim(self, plan):
+    """Reserves shards for this process until it ends.
+
+    Each shard is one byte of the lock file, so runs that share the work in
+    whatever way cannot write the same file.
+
+    Args:
+      plan: list of `shards.Shard`.
+
+    Raises:
+      InputError: a live run writes one of them.
+    """
+    for shard in plan:
+      split = labels.SPLITS.index(shard.split)
+      byte = 1 + split + len(labels.SPLITS) * shard.number
+      try:
+        self._lock(fcntl.LOCK_EX | fcntl.LOCK_NB, byte)
+      except (BlockingIOError, PermissionError):
+        raise errors.InputError(
+          f'{self.path(shard)}: another run is writing it; wait for that run, '
+          'or divide the work by --task_index and --num_tasks'
+        ) from None
+      _remove_leftovers(self.path(shard))
+      _remove_leftovers(self._failures(shard))
+
+  def settle(self, parameters, class_names, plans):
+    """Makes sure that the folder's shards and this run's go together.
+
+    Args:
+      parameters: dict of JSON values that decide what a record holds.
+      class_names: the label map.
+      plans: split -> list of all its `shards.Shard`s; more splits may come
+        in later runs.
+
+    Raises:
+      InputError: the folder was made with other parameters, labels or videos.
+    """
+    now = {
+      'parameters': parameters,
+      'classes': {'number': len(class_names), 'sha256': _digest(class_names)},
+      **{split: _fingerprint(plan) for split, plan in plans.items()},
+    }
+    path = self.folder / PARAMETERS
+    with self._alone():
+      old = json.loads(path.read_text()) if path.exists() else {}
+      for topic in now.keys() & old.keys():
+        _refuse_change(path, topic, old[topic], now[topic])
+      self._write(path, json.dumps({**old, **now}, indent=2) + '\n')
+      self._write(self.folder / LABEL_MAP, labels.format_label_map(class_names))
+
+  def record_failures(self, shard, failures):
+    """Remembers which videos a shard lacks.
+
+    Args:
+      shard: a `shards.Shard`.
+      failures: list of (`labels.Sample`, reason); empty: it lacks none.
+    """
+    path = self._failures(shard)
+    if not failures:
+      path.unlink(missing_ok=True)
+      return
+    entries = [
+      {**sample._asdict(), 'shard': shard.name, 'reason': reason}
+      for sample, reason in failures
+    ]
+    self._write(path, ''.join(f'{json.dumps(entry)}\n' for entry in entries))
+
+  def summarize(self, versions):
+    """Writes failures.jsonl and summary.json; returns the latter's content.
+
+    Args:
+      versions: library -> version, of this run.
+
+    Returns:
+      A dict: 'parameters', 'versions', and 'splits': split -> counts.
+    """
+    with self._alone():
+      failures = ''.join(
+        path.read_text()
+        for path in sorted((self.folder / 'failures').glob('*.jsonl'))
+      )
+      self._write(self.folder / FAILURES, failures)
+      made = json.loads((self.folder / PARAMETERS).read_text())
+      lacking = collections.Counter(
+        json.loads(line)['shard'] for line in failures.splitlines()
+      )
+      summary = {
+        'parameters': made['parameters'],
+        'versions': versions,
+        'splits': {
+          split: self._count(split, made[split], lacking)
+          for split in labels.SPLITS
+          if split in made
+        },
+      }
+      self._write(
+        self.folder / 'summary.json', json.dumps(summary, indent=2) + '\n'
+      )
+    return summary
+
+  def _count(self, split, fingerprint, lacking):
+    """Counts of one split over the runs so far."""
+    videos, count = fingerprint['videos'], fingerprint['shards']
+    written = {}  # Name of a shard -> how many videos are meant for it.
+    for number in range(count):
+      name = shards.shard_name(split, number, count)
+      if (self.folder / f'{name}.tfrecord').exists():
+        written[name] = len(range(number, videos, count))
+    failed = sum(lacking[name] for name in written)
+    return {
+      'videos': videos,
+      'clips': sum(written.values()) - failed,
+      'failed': failed,
+      'shards': count,
+      'shards_written': len(written),
+    }
+
+  def _failures(self, shard):
+    return self.folder / 'failures' / f'{shard.name}.jsonl'
+
+  def _write(self, path, text):
+    """Replaces a small file, unless it is the same already."""
+    _remove_leftovers(path)
+    if path.exists() and path.read_text(encoding='utf-8') == text:
+      return
+    with errors_of_writing(path), files.atomic_open(path, 'w') as stream:
+      stream.write(text)
+
+  @contextlib.contextmanager
+  def _alone(self):
+    """Keeps other runs out of the files that all of them write."""
+    self._lock(fcntl.LOCK_EX, 0)
+    try:
+      yield
+    finally:
+      self._lock(fcntl.LOCK_UN, 0)
+
+  def _lock(self, operation, byte):
+    try:
+      fcntl.lockf(self._lock_file, operation, 1, byte)
+    except OSError as error:
+      # Some network file systems have no locks. Then nothing but --task_index
+      # keeps runs apart, which is enough for runs started as they should be.
+      if error.errno not in (errno.ENOSYS, errno.ENOTSUP, errno.ENOLCK):
+        raise
+
+
+@contextlib.contextmanager
+def errors_of_writing(path):
+  """Turns a full or read-only disk into an error for the user."""
+  try:
+    yield
+  except OSError as error:
+    raise errors.InputError(
+      f'{path}: cannot be written: {error}; make room or repair, then run '
+      'again: complete shards are kept'
+    ) from error
+
+
+def _remove_leftovers(path):
+  """Removes what `files.atomic_open` left when its process was killed."""
+  for leftover in path.parent.glob(f'.{path.name}.*.tmp'):
+    leftover.unlink(missing_ok=True)
+
+
+def _fingerprint(plan):
+  """What a split must keep for its shards to stay the same."""
+  samples = [list(sample) for shard in plan for sample in shard.samples]
+  return {
+    'videos': len(samples),
+    'shards': len(plan),
+    'sha256': _digest(samples),
+  }
+
+
+def _refuse_change(path, topic, old, new):
+  changes = [
+    f'{key} was {old.get(key)!r} and is {new.get(key)!r} now'
+    for key in {**old, **new}
+    if old.get(key) != new.get(key)
+  ]
+  if changes:
+    raise errors.InputError(
+      f'{path}: the shards were made otherwise ({topic}: '
+      f'{", ".join(changes)}); '
+      'choose another --output_dir, or what it was'
+    )
+
+
+def _digest(values):
+  return hashlib.sha256(json.dumps(values).encode()).hexdigest()

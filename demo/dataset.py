@@ -72,18 +72,18 @@ def set_up(settings, split, number):
   )
 
 
-def render(folder, settings, split, number):
+def render(folder, settings, task):
   """Renders a clip unless its file exists.
 
   Args:
     folder: the data set's, a pathlib.Path.
     settings: Settings.
-    split: one of `SPLITS`.
-    number: of the clip within its split, from 0.
+    task: (split, number of the clip within it, from 0).
 
   Returns:
     The clip's entry in the split's JSON file, a dict.
   """
+  split, number = task
   template, take = set_up(settings, split, number)
   # The ids of all splits mixed, as the original's are.
   entry = {'id': str(len(SPLITS) * number + SPLITS.index(split) + 1)}

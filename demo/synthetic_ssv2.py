@@ -11,11 +11,9 @@ The same seed gives the same bytes. A rerun renders what is missing, so a run
 that was interrupted goes on, and a larger --num_train adds clips.
 """
 
-import concurrent.futures
-import multiprocessing
+import functools
 import os
 import pathlib
-import signal
 
 import cv2
 import dataset
@@ -23,6 +21,9 @@ import tqdm
 from absl import flags
 
 from two_stream import cli, errors
+from two_stream.worker_pool import Failure, worker_pool
+
+TIMEOUT = 300  # seconds; a clip takes about two
 
 FLAGS = flags.FLAGS
 flags.DEFINE_string(
@@ -70,42 +71,23 @@ def render_all(folder, settings, counts):
 
   Returns:
     A dict of split -> list of the clips' entries for JSON, in order.
+
+  Raises:
+    InputError: a clip could not be rendered.
   """
-  pool = concurrent.futures.ProcessPoolExecutor(
-    FLAGS.num_workers,
-    multiprocessing.get_context('spawn'),
-    initializer=start_worker,
-  )
-  try:
-    futures = {
-      split: [
-        pool.submit(dataset.render, folder, settings, split, number)
-        for number in range(count)
-      ]
-      for split, count in counts.items()
-    }
-    pending = sum(futures.values(), [])
-    for done in tqdm.tqdm(
-      concurrent.futures.as_completed(pending), total=len(pending), unit='clip'
-    ):
-      done.result()
-    return {
-      split: [future.result() for future in of_split]
-      for split, of_split in futures.items()
-    }
-  except concurrent.futures.process.BrokenProcessPool:
-    raise errors.InputError(
-      'a rendering process was killed, perhaps for want of memory; run the '
-      'same command again, with a smaller --num_workers'
-    ) from None
-  finally:
-    pool.shutdown(cancel_futures=True)
-
-
-def start_worker():
-  """One thread a process; Ctrl-C is the parent's to handle."""
-  cv2.setNumThreads(1)
-  signal.signal(signal.SIGINT, signal.SIG_IGN)
+  tasks = [(split, i) for split, count in counts.items() for i in range(count)]
+  entries = {split: [] for split in counts}
+  render = functools.partial(dataset.render, folder, settings)
+  one_thread = functools.partial(cv2.setNumThreads, 1)
+  with worker_pool(render, FLAGS.num_workers, TIMEOUT, one_thread) as pool:
+    results = tqdm.tqdm(pool.map(tasks), total=len(tasks), unit='clip')
+    for (split, number), entry in zip(tasks, results):
+      if isinstance(entry, Failure):
+        raise errors.InputError(
+          f'{split} clip {number}: {entry.reason}; mend it and run again'
+        )
+      entries[split].append(entry)
+  return entries
 
 
 if __name__ == '__main__':

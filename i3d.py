@@ -121,15 +121,19 @@ class BatchNorm(snt.Module):
   Sonnet 2's own `snt.BatchNorm` differs in epsilon and debiases.
   """
 
-  def __init__(self, decay=BATCH_NORM_DECAY, name='batch_norm'):
+  def __init__(
+    self, decay=BATCH_NORM_DECAY, name='batch_norm', *, variable_rank=5
+  ):
     """Makes the module; its variables [1, 1, 1, 1, C] come at the first call.
 
     Args:
       decay: weight of the old value in a moving average, in [0, 1).
       name: name of the module.
+      variable_rank: number of axes of the variables; 1 makes them [C].
     """
     super().__init__(name=name)
     self._decay = decay
+    self._variable_rank = variable_rank
 
   def __call__(self, inputs, is_training):
     """Normalizes.
@@ -138,7 +142,7 @@ class BatchNorm(snt.Module):
     `tf.compat.v1.GraphKeys.UPDATE_OPS`; elsewhere they just happen.
 
     Args:
-      inputs: [B, T, H, W, C].
+      inputs: clips [B, T, H, W, C] or images [B, H, W, C].
       is_training: bool; True normalizes by the batch and updates the moving
         averages, False normalizes by the moving averages.
 
@@ -147,8 +151,8 @@ class BatchNorm(snt.Module):
     """
     self._initialize(inputs)
     # The fused kernels know images only: a clip is a batch of its frames.
-    frames = tf.reshape(inputs, tf.concat([[-1], tf.shape(inputs)[2:]], 0))
-    frames.set_shape([None, *inputs.shape[2:]])
+    frames = tf.reshape(inputs, tf.concat([[-1], tf.shape(inputs)[-3:]], 0))
+    frames.set_shape([None, *inputs.shape[-3:]])
     outputs, mean, unbiased_variance = tf.compat.v1.nn.fused_batch_norm(
       frames,
       scale=tf.ones([inputs.shape[-1]], inputs.dtype),
@@ -170,7 +174,7 @@ class BatchNorm(snt.Module):
 
   @snt.once
   def _initialize(self, inputs):
-    shape = [1, 1, 1, 1, inputs.shape[-1]]
+    shape = [1] * (self._variable_rank - 1) + [inputs.shape[-1]]
     zeros, ones = tf.zeros(shape), tf.ones(shape)
     self.beta = tf.Variable(zeros, name='beta')
     self.moving_mean = tf.Variable(zeros, trainable=False, name='moving_mean')
@@ -237,7 +241,7 @@ class Unit3D(snt.Module):
     return net
 
 
-class _MaxPool3D(snt.Module):
+class _MaxPooling(snt.Module):
   """Max pooling with the call signature of a unit."""
 
   def __init__(self, layer, name):
@@ -246,7 +250,10 @@ class _MaxPool3D(snt.Module):
 
   def __call__(self, inputs, is_training):
     del is_training
-    return tf.nn.max_pool3d(inputs, *self._layer, padding='SAME')
+    # `tf.nn.max_pool`, for either, has no gradient of 3-D pools in eager mode.
+    is_clip = inputs.shape.rank == 5
+    pool = tf.nn.max_pool3d if is_clip else tf.nn.max_pool2d
+    return pool(inputs, *self._layer, padding='SAME')
 
 
 class _Mixed(snt.Module):
@@ -258,7 +265,7 @@ class _Mixed(snt.Module):
     for branch_name, layers in branches.items():
       with tf.name_scope(branch_name):
         self._branches.append(
-          [_make_layer(*row, depth_multiplier, unit) for row in layers]
+          [make_layer(*row, depth_multiplier, unit) for row in layers]
         )
 
   def __call__(self, inputs, is_training):
@@ -271,10 +278,20 @@ class _Mixed(snt.Module):
     return tf.concat(outputs, axis=-1)
 
 
-def _make_layer(name, layer, depth_multiplier, unit):
-  """One row of `LAYERS`, or of a block's branch, as a module."""
+def make_layer(name, layer, depth_multiplier, unit):
+  """One row of `LAYERS`, or of a block's branch, as a module.
+
+  Args:
+    name: of the layer, and of the module.
+    layer: a `Conv`, a `MaxPool` or the branches of a Mixed block.
+    depth_multiplier: scales the channels.
+    unit: makes a convolution's module from (channels, kernel, stride, name).
+
+  Returns:
+    A module to call as `module(inputs, is_training)`.
+  """
   if isinstance(layer, MaxPool):
-    return _MaxPool3D(layer, name)
+    return _MaxPooling(layer, name)
   if isinstance(layer, Conv):
     channels = scaled(layer.channels, depth_multiplier)
     return unit(channels, layer.kernel, layer.stride, name=name)
@@ -328,7 +345,7 @@ class InceptionI3d(snt.Module):
     super().__init__(name=name)
     self._spatial_squeeze = spatial_squeeze
     self._final_endpoint = final_endpoint
-    self._layers = [_make_layer(*row, depth_multiplier, unit) for row in LAYERS]
+    self._layers = [make_layer(*row, depth_multiplier, unit) for row in LAYERS]
     with tf.name_scope('Logits'):
       self._logits = Unit3D(
         num_classes,

@@ -1,0 +1,243 @@
+"""DeepMind's five layouts, in and out."""
+
+import numpy as np
+import pytest
+import reference
+import tensorflow as tf
+
+import i3d
+from two_stream import checkpoints, errors
+
+# Released file -> its description.
+RELEASED = {
+  'rgb_imagenet': (400, 3, 1.0, 'RGB', ()),
+  'rgb_scratch': (400, 3, 1.0, 'RGB', ()),
+  'flow_imagenet': (400, 2, 1.0, 'Flow', ()),
+  'flow_scratch': (400, 2, 1.0, 'Flow', ()),
+  'rgb_scratch_kin600': (600, 3, 1.0, '', ('Momentum',)),
+}
+DATA = '.data-00000-of-00001'
+
+
+def stored(path):
+  """Every array of a checkpoint, by name."""
+  reader = tf.train.load_checkpoint(str(path))
+  return {name: reader.get_tensor(name) for name in shapes(path)}
+
+
+def shapes(path):
+  return tf.train.load_checkpoint(str(path)).get_variable_to_shape_map()
+
+
+@pytest.fixture(scope='module')
+def small(tmp_path_factory):
+  """A trained-looking network of 1/16 width and its saved checkpoint."""
+  net = i3d.InceptionI3d(10, depth_multiplier=1 / 16)
+  net(tf.zeros([1, 9, 193, 193, 3]), is_training=False)
+  rng = np.random.default_rng(0)
+  for variable in net.variables:
+    variable.assign(rng.uniform(0.5, 1.5, variable.shape))
+  path = tmp_path_factory.mktemp('small') / 'model.ckpt'
+  checkpoints.save(net, path, 'RGB')
+  return net, path
+
+
+@pytest.fixture
+def damaged(small, tmp_path):
+  """A function that writes a damaged copy and gives its prefix."""
+  _, path = small
+
+  def damage(index=lambda content: content, data=lambda content: content):
+    copy = tmp_path / 'damaged.ckpt'
+    for suffix, change in (('.index', index), (DATA, data)):
+      content = path.with_name(path.name + suffix).read_bytes()
+      copy.with_name(copy.name + suffix).write_bytes(change(content))
+    return copy
+
+  return damage
+
+
+@pytest.mark.parametrize('name', RELEASED)
+def test_describes_restores_and_saves_every_released_layout(
+  kinetics_data, tmp_path, name
+):
+  path = kinetics_data / 'checkpoints' / name / 'model.ckpt'
+  assert shapes(path) == reference.layouts()[name]
+  description = checkpoints.describe(path)
+  assert description == RELEASED[name]
+
+  net = i3d.InceptionI3d(description.num_classes)
+  scope = description.scope or 'RGB'
+  checkpoints.restore(net, path, scope)
+  copy = tmp_path / 'copy' / 'model.ckpt'
+  checkpoints.save(net, copy, scope)
+
+  original, saved = stored(path), stored(copy)
+  if name != 'rgb_scratch_kin600':
+    assert shapes(copy) == reference.layouts()[name]
+  assert len(saved) == 230
+  for variable, value in saved.items():
+    bare = variable.removeprefix(f'{scope}/inception_i3d/')
+    source = original[variable if description.scope else bare]
+    np.testing.assert_array_equal(value, source.reshape(value.shape))
+  assert [file.name for file in sorted(copy.parent.iterdir())] == [
+    f'model.ckpt{DATA}',
+    'model.ckpt.index',
+  ]
+
+
+def test_three_layouts_of_the_same_weights_give_the_same_logits(
+  small, tmp_path
+):
+  net, path = small
+  values = stored(path)
+  prefix = 'RGB/inception_i3d/'
+  rank_5 = {
+    name: value.reshape(1, 1, 1, 1, -1) if '/batch_norm/' in name else value
+    for name, value in values.items()
+  }
+  no_prefix = {
+    name.removeprefix(prefix): value for name, value in rank_5.items()
+  }
+  slots = {
+    f'{name}/Momentum': np.ones_like(value)
+    for name, value in no_prefix.items()
+    if 'moving_' not in name
+  }
+  layouts = {
+    'rank_1': values,
+    'rank_5': {**rank_5, 'global_step': np.array(7)},
+    'no_prefix': {**no_prefix, **slots},
+  }
+  clip = tf.random.stateless_uniform([1, 9, 193, 193, 3], [0, 0], -1, 1)
+  expected = net(clip, is_training=False)[0]
+  assert np.ptp(expected) > 0
+  for name, layout in layouts.items():
+    reference.write_checkpoint(tmp_path / name, layout)
+    other = i3d.InceptionI3d(10, depth_multiplier=1 / 16)
+    checkpoints.restore(other, tmp_path / name, 'RGB')
+    np.testing.assert_array_equal(other(clip, is_training=False)[0], expected)
+
+
+def test_a_tf1_saver_restores_what_was_saved(small):
+  """As the original code does: names in the graph are names in the file."""
+  net, path = small
+  with tf.name_scope('RGB'):
+    other = i3d.InceptionI3d(10, depth_multiplier=1 / 16)
+  with tf.Graph().as_default() as graph:
+    other(tf.zeros([1, 9, 193, 193, 3]), is_training=False)
+    variables = {
+      variable.name.removesuffix(':0'): variable
+      for variable in graph.get_collection('variables')
+    }
+    # Sonnet 1 kept these as [1, 1, 1, 1, C]; so DeepMind's Saver reshapes.
+    saver = tf.compat.v1.train.Saver(variables, reshape=True)
+    with tf.compat.v1.Session() as session:
+      saver.restore(session, str(path))
+      restored = session.run(variables)
+  for variable in net.variables:
+    name = f'RGB/{variable.name.removesuffix(":0")}'
+    np.testing.assert_array_equal(restored[name], variable)
+
+
+@pytest.mark.parametrize('multiplier', [1 / 16, 0.25, 0.3, 0.99, 1.5])
+def test_describe_gives_a_multiplier_of_the_same_channel_counts(
+  tmp_path, multiplier
+):
+  values = {
+    f'{name}/conv_3d/w': np.zeros(
+      [1, 1, 1, 3, i3d.scaled(layer.channels, multiplier)], np.float32
+    )
+    for name, layer in i3d.conv_layers()
+  }
+  values['Logits/Conv3d_0c_1x1/conv_3d/w'] = np.zeros([1, 1, 1, 1, 7], 'f4')
+  reference.write_checkpoint(tmp_path / 'model.ckpt', values)
+  described = checkpoints.describe(tmp_path / 'model.ckpt')
+  for _, layer in i3d.conv_layers():
+    assert i3d.scaled(layer.channels, multiplier) == i3d.scaled(
+      layer.channels, described.depth_multiplier
+    )
+
+
+def test_read_gives_values_by_path_in_the_network(small):
+  net, path = small
+  values = checkpoints.read(path)
+  assert len(values) == len(net.variables)
+  for variable in net.variables:
+    value = values[variable.name[len('inception_i3d/') : -len(':0')]]
+    np.testing.assert_array_equal(np.ravel(value), np.ravel(variable))
+
+
+def test_one_error_names_all_that_does_not_fit(small, tmp_path):
+  net, path = small
+  values = stored(path)
+  first, second = 'Conv3d_2b_1x1/batch_norm/beta', 'Mixed_4d/Branch_0'
+  values = {n: v for n, v in values.items() if second not in n}
+  values[f'RGB/inception_i3d/{first}'] = np.zeros(5, np.float32)
+  reference.write_checkpoint(tmp_path / 'model.ckpt', values)
+  before = net.variables[0].numpy()
+  with pytest.raises(errors.InputError) as error:
+    checkpoints.restore(net, tmp_path / 'model.ckpt')
+  message = str(error.value)
+  assert str(tmp_path / 'model.ckpt') in message
+  assert f'{first} is [5] instead of [4]' in message
+  assert message.count('is missing') == 4
+  assert '\n' not in message
+  np.testing.assert_array_equal(net.variables[0], before)
+
+
+def test_the_other_streams_checkpoint_is_refused(small):
+  net, path = small
+  with pytest.raises(errors.InputError, match='RGB checkpoint; the Flow'):
+    checkpoints.restore(net, path, 'Flow')
+
+
+def test_a_missing_checkpoint_is_named(tmp_path):
+  with pytest.raises(errors.InputError, match='nowhere.ckpt.index not found'):
+    checkpoints.describe(tmp_path / 'nowhere.ckpt')
+
+
+@pytest.mark.parametrize(
+  'index',
+  [
+    pytest.param(lambda content: b'', id='empty'),
+    pytest.param(lambda content: content[:500], id='truncated'),
+    pytest.param(lambda content: b'<html>' * 100, id='foreign'),
+    pytest.param(lambda content: content[:99] + b'?' + content[100:], id='bit'),
+  ],
+)
+def test_a_damaged_index_is_one_clear_error(damaged, index):
+  path = damaged(index=index)
+  with pytest.raises(errors.InputError, match=f'{path} is damaged') as error:
+    checkpoints.describe(path)
+  assert '\n' not in str(error.value)
+
+
+@pytest.mark.parametrize(
+  'data',
+  [
+    pytest.param(lambda content: b'', id='empty'),
+    pytest.param(lambda content: content[:-100], id='truncated'),
+    pytest.param(
+      lambda content: content[:5000] + b'?' + content[5001:], id='bit'
+    ),
+  ],
+)
+def test_damaged_data_is_one_clear_error(small, damaged, data):
+  path = damaged(data=data)
+  with pytest.raises(errors.InputError, match=f'{path} is damaged') as error:
+    checkpoints.restore(small[0], path)
+  assert '\n' not in str(error.value)
+
+
+def test_another_networks_checkpoint_is_refused(tmp_path):
+  reference.write_checkpoint(tmp_path / 'mnist', {'dense/w': np.zeros([3, 4])})
+  with pytest.raises(errors.InputError, match='not the checkpoint of one I3D'):
+    checkpoints.describe(tmp_path / 'mnist')
+
+
+def test_saving_over_a_checkpoint_replaces_it(small, tmp_path):
+  net, path = small
+  reference.write_checkpoint(tmp_path / 'model.ckpt', {'a': np.zeros(3)})
+  checkpoints.save(net, tmp_path / 'model.ckpt', 'RGB')
+  assert shapes(tmp_path / 'model.ckpt') == shapes(path)

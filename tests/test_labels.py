@@ -69,7 +69,16 @@ def test_malformed_splits_are_named(tmp_path, content, message):
 
 @pytest.mark.parametrize(
   'content',
-  ['[]', '{}', '{"a\\nb": 0}', '{"\\ud800": 0}', '{"a": "x"}', '{"a": null}', '{"a": "1"}', '{"a": 0, "b": 0}'],
+  [
+    '[]',
+    '{}',
+    '{"a\\nb": 0}',
+    '{"\\ud800": 0}',
+    '{"a": "x"}',
+    '{"a": null}',
+    '{"a": "1"}',
+    '{"a": 0, "b": 0}',
+  ],
 )
 def test_malformed_class_lists_are_named(tmp_path, content):
   (tmp_path / 'labels.json').write_text(content)

@@ -187,11 +187,11 @@ def resample(timestamps, frames_per_second=FRAMES_PER_SECOND):
   return most_recent
 
 
-def center_crop(images, size=CROP_SIZE):
-  """Cuts the middle `size` x `size` pixels out of [..., H, W, channels]."""
+def center_crop(images):
+  """Cuts the middle 224 x 224 pixels out of [..., H, W, channels]."""
   height, width = images.shape[-3:-1]
-  top, left = (height - size) // 2, (width - size) // 2
-  return images[..., top : top + size, left : left + size, :]
+  top, left = (height - CROP_SIZE) // 2, (width - CROP_SIZE) // 2
+  return images[..., top : top + CROP_SIZE, left : left + CROP_SIZE, :]
 
 
 def scale_rgb(frames):

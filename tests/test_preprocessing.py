@@ -1,0 +1,151 @@
+"""One video becomes a two-stream clip, in process or as a record."""
+
+import json
+
+import numpy as np
+import pytest
+import small_videos
+
+from two_stream import errors, preprocessing, records, video
+
+
+@pytest.fixture(name='videos', scope='module')
+def write_videos(tmp_path_factory):
+  """The texture moves right by 2 pixels a frame, at 12 frames a second."""
+  folder = tmp_path_factory.mktemp('videos')
+  small_videos.write_video(folder / 'good.webm')
+  frames = small_videos.textured_frames(num_frames=1)
+  small_videos.write_video(folder / 'single.webm', frames)
+  small_videos.write_truncated(folder / 'truncated.webm')
+  return folder
+
+
+def source(videos, name='good', **changes):
+  settings = {
+    'videos_dir': str(videos),
+    'id': name,
+    'label': 'Holding something',
+    'label_index': 3,
+    'short_side': 48,
+    **changes,
+  }
+  return preprocessing.Source(**settings)
+
+
+def test_the_record_of_a_video_reads_back_as_its_clip(videos):
+  record = preprocessing.encode_video(source(videos))
+  rgb, flow = records.read_clip(records.serialize(record))
+  frames, timestamps, _ = video.read_video(videos / 'good.webm', short_side=48)
+  shown = video.resample(timestamps)
+  assert len(rgb) == len(flow) == len(shown) - 1 == 19
+  expected = video.scale_rgb(frames[shown[:-1]])
+  assert np.abs(rgb - expected).mean() * 127.5 < 2
+  repeated = np.diff(shown) == 0
+  assert repeated.any()
+  assert not flow[repeated].any()
+  inner = flow[~repeated][:, 12:-12, 12:-12] * video.FLOW_BOUND
+  np.testing.assert_allclose(np.median(inner, (0, 1, 2)), [2, 0], atol=0.25)
+
+
+def test_each_distinct_frame_is_stored_once_with_its_time(videos):
+  record = preprocessing.encode_video(source(videos))
+  assert len(record.feature_lists[records.RGB_ENCODED]) == 10
+  assert len(record.feature_lists[records.FLOW_ENCODED]) == 9
+  timestamps = record.feature_lists[records.RGB_TIMESTAMP]
+  np.testing.assert_allclose(timestamps, np.arange(10) * 1e6 / 12, atol=500)
+  frame_index = record.context[records.FRAME_INDEX]
+  assert frame_index[0] == 0
+  assert frame_index[-1] == 9
+  assert set(np.diff(frame_index)) == {0, 1}
+
+
+def test_frames_that_no_tick_shows_are_not_stored(videos):
+  record = preprocessing.encode_video(source(videos, frames_per_second=6))
+  assert record.context[records.FRAME_INDEX] == [0, 1, 2, 3, 4, 5]
+  assert len(record.feature_lists[records.RGB_ENCODED]) == 6
+
+
+def test_native_keeps_the_frames_as_they_are(videos):
+  record = preprocessing.encode_video(source(videos, frames_per_second=None))
+  assert record.context[records.FRAME_INDEX] == list(range(10))
+  parameters = json.loads(record.context[records.PARAMETERS][0])
+  assert parameters['frames_per_second'] == 'native'
+
+
+def test_the_record_tells_how_it_was_made(videos):
+  record = preprocessing.encode_video(source(videos))
+  assert record.context[records.ID] == [b'good']
+  assert record.context[records.DATA_PATH] == [b'good.webm']
+  assert record.context[records.LABEL_INDEX] == [3]
+  assert record.context[records.LABEL_STRING] == [b'Holding something']
+  parameters = json.loads(record.context[records.PARAMETERS][0])
+  assert parameters['frames_per_second'] == 25
+  assert parameters['short_side'] == 48
+  assert parameters['jpeg_quality'] == 95
+  assert parameters['flow_bound'] == 20
+  assert parameters['numpy'] == np.__version__
+
+
+def test_a_video_without_a_public_label_has_none(videos):
+  record = preprocessing.encode_video(
+    source(videos, label=None, label_index=None)
+  )
+  assert records.LABEL_INDEX not in record.context
+  assert records.LABEL_STRING not in record.context
+
+
+def test_unusable_videos_are_refused_with_the_reason(videos):
+  for bad, reason in [
+    (source(videos, 'single'), r'single\.webm: one frame only'),
+    (source(videos, 'truncated'), r'truncated\.webm: breaks off after'),
+    (source(videos, 'missing'), r'missing\.webm: no such'),
+    (source(videos, label_index=None), "'Holding something' is not in the"),
+    (source(videos, '../videos/good'), 'may hold letters'),
+  ]:
+    with pytest.raises(errors.InputError, match=reason):
+      preprocessing.encode_video(bad)
+
+
+def test_a_truncated_video_is_used_where_asked_for(videos):
+  record = preprocessing.encode_video(
+    source(videos, 'truncated', keep_truncated=True)
+  )
+  assert 1 < len(record.feature_lists[records.RGB_ENCODED]) < 24
+
+
+def test_links_cannot_leave_the_folder(videos, tmp_path):
+  elsewhere = small_videos.write_video(tmp_path / 'elsewhere.webm')
+  folder = tmp_path / 'videos'
+  folder.mkdir()
+  (folder / 'out.webm').symlink_to(elsewhere)
+  with pytest.raises(errors.InputError, match=r'out\.webm: is a link out of'):
+    preprocessing.encode_video(source(folder, 'out'))
+  small_videos.write_video(folder / 'a.webm')
+  (folder / 'in.webm').symlink_to(folder / 'a.webm')
+  assert preprocessing.encode_video(source(folder, 'in'))
+
+
+def test_the_clip_for_the_network_has_both_streams(monkeypatch, videos):
+  monkeypatch.setattr(video, 'SHORT_SIDE', 48)
+  monkeypatch.setattr(video, 'CROP_SIZE', 32)
+  rgb, flow = preprocessing.clip_from_video(videos / 'good.webm')
+  assert rgb.shape == (1, 19, 32, 32, 3)
+  assert flow.shape == (1, 19, 32, 32, 2)
+  assert rgb.dtype == flow.dtype == np.float32
+  # The same clip read from a record, cropped, but for what compression loses.
+  record = records.serialize(preprocessing.encode_video(source(videos)))
+  stored_rgb, stored_flow = map(video.center_crop, records.read_clip(record))
+  assert np.abs(rgb[0] - stored_rgb).mean() * 127.5 < 2
+  assert np.abs(flow[0] - stored_flow).max() <= 0.5 / 127 + 1e-6
+
+
+def test_the_clip_is_224_pixels_of_256(tmp_path):
+  frames = small_videos.textured_frames(3, size=(320, 240), step=4)
+  path = small_videos.write_video(tmp_path / 'a.webm', frames)
+  rgb, flow = preprocessing.clip_from_video(path, frames_per_second=None)
+  assert rgb.shape == (1, 2, 224, 224, 3)
+  assert flow.shape == (1, 2, 224, 224, 2)
+  assert -1 <= rgb.min() < rgb.max() <= 1
+  pixels = 4 * 256 / 240
+  assert np.median(flow[..., 0]) == pytest.approx(pixels / 20, abs=0.01)
+  assert np.median(flow[..., 1]) == pytest.approx(0, abs=0.01)

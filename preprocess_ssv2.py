@@ -1,0 +1,158 @@
+r"""Turns Something-Something v2 videos into TFRecord shards of RGB and flow.
+
+    python preprocess_ssv2.py --videos_dir=20bn-something-something-v2 \
+      --labels_dir=labels --output_dir=ssv2_records --num_workers=16
+
+For each video: 25 frames a second, the smaller side resized to 256 pixels,
+TV-L1 flow between the frames (README of google-deepmind/kinetics-i3d). The
+shards appear in --output_dir one by one. Run the same command again to continue
+after an interruption or to try failed videos once more.
+
+Many machines share the work by --task_index and --num_tasks, which in a Slurm
+job array are known: sbatch --array=0-31 --wrap='python preprocess_ssv2.py ...'
+
+Exit status: 0 when every video of this task is in a shard; 2 when some could
+not be used, which --output_dir/failures.jsonl names with the reason; 1 when
+nothing could go on.
+"""
+
+import os
+
+from absl import flags
+
+from two_stream import cli, errors, labels, preprocessing_job, video
+
+FLAGS = flags.FLAGS
+
+NATIVE = 'native'
+SOME_FAILED = 2
+
+flags.DEFINE_string(
+  'videos_dir', None, 'Folder of the <id>.webm files.', required=True
+)
+flags.DEFINE_string(
+  'labels_dir',
+  None,
+  'Folder of labels.json, train.json and so on, in either of their namings.',
+  required=True,
+)
+flags.DEFINE_string(
+  'output_dir', None, 'Folder of the shards, made if missing.'
+)
+flags.DEFINE_list(
+  'splits', ['train', 'validation'], f'Some of {", ".join(labels.SPLITS)}.'
+)
+flags.DEFINE_integer(
+  'num_workers',
+  len(os.sched_getaffinity(0)),
+  'Worker processes, each of one thread and at most 1.3 GB, on the longest '
+  'videos allowed; the default is one a core.',
+  lower_bound=1,
+)
+flags.DEFINE_string(
+  'fps',
+  str(video.FRAMES_PER_SECOND),
+  f'Frames a second of the clips, or {NATIVE} to keep the frames as they are.',
+)
+flags.DEFINE_integer(
+  'shard_size',
+  preprocessing_job.SHARD_SIZE,
+  'The most videos of a shard; 64 are about 200 MB.',
+  lower_bound=1,
+)
+flags.DEFINE_bool(
+  'keep_truncated', False, 'Use videos that break off as far as they go.'
+)
+flags.DEFINE_float(
+  'video_timeout',
+  preprocessing_job.VIDEO_TIMEOUT,
+  'Seconds after which a video is given up.',
+  lower_bound=1,
+)
+flags.DEFINE_integer(
+  'task_index',
+  None,
+  'Which share of the work is this run; default: its place in the Slurm array.',
+)
+flags.DEFINE_integer(
+  'num_tasks', None, 'Number of shares; default: size of the Slurm array.'
+)
+
+
+def main():
+  """Runs one task; returns the exit status."""
+  # TensorFlow only frames records here; it must not take a GPU or chat.
+  os.environ['CUDA_VISIBLE_DEVICES'] = '-1'
+  os.environ.setdefault('TF_CPP_MIN_LOG_LEVEL', '3')
+  task_index, num_tasks = task_from_flags(os.environ)
+  summary, num_failed = preprocessing_job.run(
+    preprocessing_job.Job(
+      videos_dir=FLAGS.videos_dir,
+      labels_dir=FLAGS.labels_dir,
+      output_dir=FLAGS.output_dir,
+      splits=splits_from_flag(FLAGS.splits),
+      num_workers=FLAGS.num_workers,
+      frames_per_second=frames_per_second_from_flag(FLAGS.fps),
+      shard_size=FLAGS.shard_size,
+      task_index=task_index,
+      num_tasks=num_tasks,
+      keep_truncated=FLAGS.keep_truncated,
+      video_timeout=FLAGS.video_timeout,
+    )
+  )
+  for split, counts in summary['splits'].items():
+    print(
+      f'{split}: {counts["clips"]} of {counts["videos"]} videos in '
+      f'{counts["shards_written"]} of {counts["shards"]} shards, '
+      f'{counts["failed"]} failed'
+    )
+  return SOME_FAILED if num_failed else 0
+
+
+def splits_from_flag(splits):
+  """Checks the names and removes repetitions."""
+  for split in splits:
+    if split not in labels.SPLITS:
+      raise errors.InputError(
+        f'--splits: {split!r} is none of {", ".join(labels.SPLITS)}'
+      )
+  return tuple(dict.fromkeys(splits))
+
+
+def frames_per_second_from_flag(fps):
+  """Returns an integer, or None for the frames as they are."""
+  if fps == NATIVE:
+    return None
+  if not (fps.isdecimal() and 1 <= int(fps) <= 1000):
+    raise errors.InputError(
+      f'--fps: {fps!r} is neither {NATIVE} nor a whole number from 1 to 1000'
+    )
+  return int(fps)
+
+
+def task_from_flags(environment):
+  """Returns (task index, number of tasks).
+
+  From the flags, else from Slurm's job array, whose indices may begin anywhere
+  and have a step, else (0, 1).
+  """
+  number = lambda name, default: int(environment.get(name, default))
+  first = number('SLURM_ARRAY_TASK_MIN', 0)
+  index = (number('SLURM_ARRAY_TASK_ID', first) - first) // number(
+    'SLURM_ARRAY_TASK_STEP', 1
+  )
+  count = number('SLURM_ARRAY_TASK_COUNT', 1)
+  if FLAGS.task_index is not None:
+    index = FLAGS.task_index
+  if FLAGS.num_tasks is not None:
+    count = FLAGS.num_tasks
+  if not 0 <= index < count:
+    raise errors.InputError(
+      f'--task_index: {index} of {count} tasks; it must be from 0 to '
+      '--num_tasks - 1'
+    )
+  return index, count
+
+
+if __name__ == '__main__':
+  cli.run(main)

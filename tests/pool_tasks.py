@@ -1,0 +1,49 @@
+"""What worker processes run in the tests; they import it by name."""
+
+import os
+import signal
+import sys
+import time
+
+import cv2
+
+from two_stream import errors, preprocessing
+
+
+def nothing():
+  """Starts a worker that needs no preparation."""
+
+
+def misbehave(task):
+  """Does what the task says; doubles anything else."""
+  if task == 'refuse':
+    raise errors.InputError('this input\nis refused')
+  if task == 'bug':
+    raise KeyError('bug')
+  if task == 'die':
+    os.kill(os.getpid(), signal.SIGKILL)
+  if task == 'crash':
+    os.kill(os.getpid(), signal.SIGSEGV)
+  if task == 'exit':
+    os._exit(7)
+  if task == 'hang':
+    time.sleep(1000)
+  return task * 2
+
+
+def sleep(seconds):
+  """Returns after the seconds asked for."""
+  time.sleep(seconds)
+  return seconds
+
+
+def describe_process(task):
+  """Tells what a worker process has loaded, and its OpenCV threads."""
+  return task, 'tensorflow' in sys.modules, cv2.getNumThreads()
+
+
+def encode_or_misbehave(source):
+  """Encodes a video, but for the ids that are made to go wrong."""
+  if source.id in ('die', 'crash', 'hang'):
+    misbehave(source.id)
+  return preprocessing.encode_video(source)

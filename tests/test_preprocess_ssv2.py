@@ -1,0 +1,485 @@
+"""A folder of videos becomes shards, whatever goes wrong on the way."""
+
+import json
+import os
+import pathlib
+import random
+import signal
+import subprocess
+import sys
+import time
+
+import pool_tasks
+import pytest
+import small_videos
+from absl import flags
+
+import preprocess_ssv2
+from two_stream import (
+  errors,
+  labels,
+  preprocessing_job,
+  records,
+  shards,
+)
+
+ROOT = pathlib.Path(__file__).parents[1]
+CLASSES = ['Dropping something', 'Holding something']
+NUM_GOOD = 7
+SHARD_SIZE = 4
+WAIT = 100  # Seconds until a process that should have ended is given up.
+
+
+def entry(number, label=None):
+  label = label or CLASSES[number % 2]
+  return {'id': str(number), 'template': label.replace('some', '[some') + ']'}
+
+
+def write_labels(folder, train, validation=()):
+  folder.mkdir(exist_ok=True)
+  class_indices = {name: str(i) for i, name in enumerate(CLASSES)}
+  (folder / 'labels.json').write_text(json.dumps(class_indices))
+  (folder / 'train.json').write_text(json.dumps(list(train)))
+  (folder / 'validation.json').write_text(json.dumps(list(validation)))
+
+
+@pytest.fixture(name='good', scope='module')
+def make_good_videos(tmp_path_factory):
+  """Videos 0 to 6; the last one is the validation split."""
+  folder = tmp_path_factory.mktemp('good')
+  (folder / 'videos').mkdir()
+  for i in range(NUM_GOOD):
+    small_videos.write_video(
+      folder / 'videos' / f'{i}.webm',
+      small_videos.textured_frames(6 + i, seed=i),
+    )
+  write_labels(
+    folder / 'labels', map(entry, range(NUM_GOOD - 1)), [entry(NUM_GOOD - 1)]
+  )
+  return folder
+
+
+def make_job(data, output_dir, **changes):
+  settings = {
+    'videos_dir': data / 'videos',
+    'labels_dir': data / 'labels',
+    'output_dir': output_dir,
+    'splits': ('train', 'validation'),
+    'num_workers': 2,
+    'short_side': 48,
+    'shard_size': SHARD_SIZE,
+    'video_timeout': WAIT,
+    **changes,
+  }
+  return preprocessing_job.Job(**settings)
+
+
+@pytest.fixture(name='undisturbed', scope='module')
+def preprocess_good_videos(good, tmp_path_factory):
+  """The shards of the good videos, made in one go by one worker."""
+  folder = tmp_path_factory.mktemp('undisturbed')
+  job = make_job(good, folder, num_workers=1)
+  summary, num_failed = preprocessing_job.run(job)
+  assert num_failed == 0
+  assert summary['splits']['train']['clips'] == NUM_GOOD - 1
+  assert summary['splits']['validation']['clips'] == 1
+  return folder
+
+
+def shard_bytes(folder):
+  paths = pathlib.Path(folder).glob('*.tfrecord')
+  return {path.name: path.read_bytes() for path in paths}
+
+
+def clips_of(folder, split):
+  """Reads a split: id -> record."""
+  found = {}
+  for path in shards.find(folder, split):
+    for serialized in records.read_shard(path):
+      record = records.deserialize(serialized)
+      found[record.context[records.ID][0].decode()] = record
+  return found
+
+
+def failures_of(folder):
+  lines = (folder / 'failures.jsonl').read_text().splitlines()
+  return {line['id']: line['reason'] for line in map(json.loads, lines)}
+
+
+def test_shards_hold_the_clips_with_their_labels(undisturbed):
+  clips = clips_of(undisturbed, 'train')
+  assert set(clips) == {str(i) for i in range(NUM_GOOD - 1)}
+  for sample_id, record in clips.items():
+    index = int(sample_id) % 2
+    assert record.context[records.LABEL_INDEX] == [index]
+    assert record.context[records.LABEL_STRING] == [CLASSES[index].encode()]
+    num_frames = 6 + int(sample_id)
+    assert len(record.feature_lists[records.RGB_ENCODED]) == num_frames
+    assert len(record.feature_lists[records.FLOW_ENCODED]) == num_frames - 1
+  assert set(clips_of(undisturbed, 'validation')) == {str(NUM_GOOD - 1)}
+  assert labels.read_label_map(undisturbed / 'label_map.txt') == CLASSES
+  assert failures_of(undisturbed) == {}
+
+
+def test_shards_are_the_same_whatever_the_number_of_workers(
+  good, undisturbed, tmp_path
+):
+  preprocessing_job.run(make_job(good, tmp_path, num_workers=3))
+  assert shard_bytes(tmp_path) == shard_bytes(undisturbed)
+
+
+def test_tasks_share_the_shards_without_overlap(good, undisturbed, tmp_path):
+  written = []
+  for task_index in range(3):
+    before = set(shard_bytes(tmp_path))
+    job = make_job(good, tmp_path, task_index=task_index, num_tasks=3)
+    preprocessing_job.run(job)
+    written.append(set(shard_bytes(tmp_path)) - before)
+  assert [len(names) for names in written] == [1, 1, 1]
+  assert shard_bytes(tmp_path) == shard_bytes(undisturbed)
+
+
+def add_bad_videos(videos):
+  """Adds a file of every bad kind: id -> why it fails."""
+  (videos / 'empty.webm').write_bytes(b'')
+  (videos / 'garbage.webm').write_bytes(random.Random(0).randbytes(5000))
+  (videos / 'html.webm').write_text('<html>404 Not Found</html>')
+  small_videos.write_truncated(videos / 'truncated.webm')
+  small_videos.write_audio(videos / 'audio.webm')
+  small_videos.write_video(
+    videos / 'single.webm', small_videos.textured_frames(1)
+  )
+  for name in ('unlabelled', 'die', 'crash', 'hang'):
+    small_videos.write_video(videos / f'{name}.webm')
+  small_videos.write_video(videos.parent / 'outside.webm')
+  (videos / 'link.webm').symlink_to(videos.parent / 'outside.webm')
+  return {
+    'empty': 'not a video (0 bytes)',
+    'garbage': 'not a video (5000 bytes)',
+    'html': 'not a video',
+    'truncated': 'breaks off',
+    'audio': 'not a video',
+    'single': 'one frame only',
+    'missing': 'no such video file',
+    'unlabelled': "'Juggling something' is not in the label map",
+    'die': 'SIGKILL',
+    'crash': 'SIGSEGV',
+    'hang': 'took more than 5 seconds',
+    'link': 'is a link out of',
+    '../outside': 'may hold letters',
+    '/etc/passwd': 'may hold letters',
+    '': 'may hold letters',
+    'a\0b': 'may hold letters',
+  }
+
+
+def test_bad_videos_cost_only_themselves(good, tmp_path):
+  data = tmp_path / 'data'
+  (data / 'videos').mkdir(parents=True)
+  for path in (good / 'videos').iterdir():
+    (data / 'videos' / path.name).write_bytes(path.read_bytes())
+  reasons = add_bad_videos(data / 'videos')
+  bad = [{**entry(0), 'id': name} for name in reasons]
+  bad[list(reasons).index('unlabelled')]['template'] = 'Juggling [something]'
+  write_labels(data / 'labels', [*bad, *map(entry, range(NUM_GOOD))])
+  job = make_job(data, tmp_path / 'records', video_timeout=5)
+  summary, num_failed = preprocessing_job.run(
+    job, encode=pool_tasks.encode_or_misbehave
+  )
+  assert num_failed == len(reasons)
+  assert summary['splits']['train']['failed'] == len(reasons)
+  assert summary['splits']['train']['clips'] == NUM_GOOD
+  clips = clips_of(job.output_dir, 'train')
+  assert set(clips) == {str(i) for i in range(NUM_GOOD)}
+  failures = failures_of(job.output_dir)
+  assert set(failures) == set(reasons)
+  for name, reason in reasons.items():
+    assert reason in failures[name], name
+
+
+def test_a_rerun_adds_what_failed_before_and_leaves_the_rest(
+  good, undisturbed, tmp_path
+):
+  data = tmp_path / 'data'
+  (data / 'videos').mkdir(parents=True)
+  (data / 'labels').symlink_to(good / 'labels')
+  for path in (good / 'videos').iterdir():
+    (data / 'videos' / path.name).write_bytes(path.read_bytes())
+  broken = data / 'videos' / '3.webm'
+  broken.write_bytes(b'')
+  job = make_job(data, tmp_path / 'records')
+  assert preprocessing_job.run(job)[1] == 1
+  first = shard_bytes(job.output_dir)
+  times = {path: path.stat().st_mtime_ns for path in job.output_dir.iterdir()}
+  assert preprocessing_job.run(job)[1] == 1  # It fails again; nothing changes.
+  assert shard_bytes(job.output_dir) == first
+  assert all(path.stat().st_mtime_ns == times[path] for path in times)
+
+  broken.write_bytes((good / 'videos' / '3.webm').read_bytes())
+  assert preprocessing_job.run(job)[1] == 0
+  assert shard_bytes(job.output_dir) == shard_bytes(undisturbed)
+  assert failures_of(job.output_dir) == {}
+  changed = [
+    path.name
+    for path in job.output_dir.glob('*.tfrecord')
+    if path.stat().st_mtime_ns != times[path]
+  ]
+  assert len(changed) == 1
+
+
+def test_other_settings_on_an_old_folder_are_refused(good, undisturbed):
+  for changes in ({'frames_per_second': None}, {'shard_size': 1}):
+    with pytest.raises(
+      errors.InputError, match=r'parameters\.json: the shards'
+    ):
+      preprocessing_job.run(make_job(good, undisturbed, **changes))
+
+
+def test_a_wrong_folder_of_videos_is_named(good, tmp_path):
+  for folder in (tmp_path, tmp_path / 'missing'):
+    with pytest.raises(errors.InputError, match='see --videos_dir'):
+      preprocessing_job.run(
+        make_job(good, tmp_path / 'records', videos_dir=folder)
+      )
+  assert not (tmp_path / 'records').exists()
+
+
+def program(job, prologue=''):
+  """Python code that runs a job."""
+  job = job._replace(
+    **{
+      name: str(getattr(job, name))
+      for name in ('videos_dir', 'labels_dir', 'output_dir')
+    }
+  )
+  return (
+    f'from two_stream import preprocessing_job\n{prologue}\n'
+    f'preprocessing_job.run(preprocessing_job.{job})'
+  )
+
+
+def start(code):
+  return subprocess.Popen(
+    [sys.executable, '-c', code],
+    cwd=ROOT,
+    stderr=subprocess.PIPE,
+    text=True,
+  )
+
+
+def test_two_runs_cannot_write_the_same_shard(good, tmp_path):
+  job = make_job(good, tmp_path)
+  hold = (
+    'import time\nfrom two_stream import shard_folder, shards\n'
+    f'folder = shard_folder.ShardFolder({str(tmp_path)!r})\n'
+    "folder.claim([shards.Shard('train', 1, 2, [])])\n"
+    "print('claimed', flush=True)\ntime.sleep(1000)"
+  )
+  with subprocess.Popen(
+    [sys.executable, '-c', hold], cwd=ROOT, stdout=subprocess.PIPE
+  ) as other:
+    try:
+      other.stdout.readline()
+      with pytest.raises(errors.InputError, match='another run is writing it'):
+        preprocessing_job.run(job)
+    finally:
+      other.kill()
+  assert preprocessing_job.run(job)[1] == 0  # The claim ended with the process.
+
+
+def test_a_full_disk_leaves_no_partial_shard(good, undisturbed, tmp_path):
+  """The limit on file sizes makes the real writer fail as a full disk does."""
+  limit = min(map(len, shard_bytes(undisturbed).values())) + 1000
+  prologue = (
+    'import resource\n'
+    f'resource.setrlimit(resource.RLIMIT_FSIZE, ({limit}, {limit}))'
+  )
+  with start(program(make_job(good, tmp_path), prologue)) as process:
+    _, stderr = process.communicate(timeout=WAIT)
+  assert process.returncode == 1
+  assert '.tfrecord: cannot be written: ' in stderr
+  assert 'complete shards are kept' in stderr
+  check_only_whole_shards(tmp_path, undisturbed)
+  preprocessing_job.run(make_job(good, tmp_path))
+  assert shard_bytes(tmp_path) == shard_bytes(undisturbed)
+
+
+def check_only_whole_shards(folder, undisturbed):
+  written, whole = shard_bytes(folder), shard_bytes(undisturbed)
+  assert written.items() < whole.items()
+  assert not list(folder.glob('.*.tmp'))
+
+
+@pytest.fixture(name='small_disk')
+def mount_small_disk(tmp_path):
+  folder = tmp_path / 'disk'
+  folder.mkdir()
+  mount = subprocess.run(
+    ['mount', '-t', 'tmpfs', '-o', 'size=64k', 'tmpfs', str(folder)],
+    check=False,
+    capture_output=True,
+  )
+  if mount.returncode:
+    pytest.skip('mounting a small disk is not permitted here')
+  yield folder
+  subprocess.run(['umount', str(folder)], check=True)
+
+
+def test_a_full_small_disk_says_so(good, undisturbed, small_disk):
+  with pytest.raises(errors.InputError, match='No space left on device'):
+    preprocessing_job.run(make_job(good, small_disk))
+  check_only_whole_shards(small_disk, undisturbed)
+
+
+def children_of(pid):
+  """Lists the processes whose parent is `pid`."""
+  children = []
+  for stat in pathlib.Path('/proc').glob('[0-9]*/stat'):
+    try:
+      fields = stat.read_text().rpartition(')')[2].split()
+    except OSError:
+      continue
+    if int(fields[1]) == pid and fields[0] != 'Z':
+      children.append(int(stat.parent.name))
+  return children
+
+
+def content(folder):
+  return sorted(path.name for path in folder.glob('.*.tmp')) + sorted(
+    path.name for path in folder.glob('*.tfrecord')
+  )
+
+
+def kill_and_rerun(data, output_dir, num_kills):
+  """Kills runs with -9, half of them soon after they began to write a file."""
+  moments = random.Random(0)
+  code = program(make_job(data, output_dir, shard_size=1))
+  output_dir.mkdir()
+  num_killed = 0
+  for attempt in range(num_kills):
+    before = content(output_dir)
+    with start(code) as process:
+      if attempt % 2:
+        time.sleep(moments.uniform(0, 6))
+      else:
+        deadline = time.monotonic() + WAIT
+        while content(output_dir) == before and process.poll() is None:
+          assert time.monotonic() < deadline
+          time.sleep(0.001)
+        time.sleep(moments.uniform(0, 0.2))
+      children = children_of(process.pid)
+      num_killed += process.poll() is None
+      process.send_signal(signal.SIGKILL)
+    deadline = time.monotonic() + 10
+    while any(map(is_running, children)):
+      assert time.monotonic() < deadline, 'workers outlive the run'
+      time.sleep(0.01)
+  with start(code) as process:
+    _, stderr = process.communicate(timeout=WAIT)
+  assert process.returncode == 0, stderr
+  return num_killed
+
+
+def is_running(pid):
+  try:
+    stat = pathlib.Path(f'/proc/{pid}/stat').read_text()
+  except OSError:
+    return False
+  return stat.rpartition(')')[2].split()[0] != 'Z'
+
+
+@pytest.mark.parametrize(
+  'num_kills', [2, pytest.param(12, marks=pytest.mark.slow)]
+)
+def test_runs_killed_at_any_moment_end_in_the_same_shards(
+  good, tmp_path, num_kills
+):
+  undisturbed = tmp_path / 'undisturbed'
+  preprocessing_job.run(make_job(good, undisturbed, shard_size=1))
+  disturbed = tmp_path / 'disturbed'
+  num_killed = kill_and_rerun(good, disturbed, num_kills)
+  assert num_killed >= num_kills / 2
+  assert shard_bytes(disturbed) == shard_bytes(undisturbed)
+  assert not list(disturbed.glob('.*.tmp'))
+  for name in ('failures.jsonl', 'summary.json', 'parameters.json'):
+    expected = (undisturbed / name).read_text()
+    assert (disturbed / name).read_text() == expected
+
+
+def script(*arguments, **environment):
+  return subprocess.run(
+    [sys.executable, ROOT / 'preprocess_ssv2.py', *arguments],
+    env={**os.environ, **environment},
+    capture_output=True,
+    text=True,
+    timeout=WAIT,
+    check=False,
+  )
+
+
+def test_the_script_says_what_it_did_and_that_some_failed(tmp_path):
+  (tmp_path / 'videos').mkdir()
+  frames = small_videos.textured_frames(2)
+  small_videos.write_video(tmp_path / 'videos' / '0.webm', frames)
+  write_labels(tmp_path / 'labels', [entry(0), entry(1)])
+  output_dir = tmp_path / 'records'
+  result = script(
+    f'--videos_dir={tmp_path / "videos"}',
+    f'--labels_dir={tmp_path / "labels"}',
+    f'--output_dir={output_dir}',
+    '--num_workers=1',
+    '--fps=native',
+    SLURM_ARRAY_TASK_ID='7',
+    SLURM_ARRAY_TASK_MIN='7',
+    SLURM_ARRAY_TASK_COUNT='1',
+  )
+  assert result.returncode == 2, result.stderr
+  assert result.stdout == (
+    'train: 1 of 2 videos in 1 of 1 shards, 1 failed\n'
+    'validation: 0 of 0 videos in 0 of 0 shards, 0 failed\n'
+  )
+  assert 'videos/s' in result.stderr
+  assert 'flows/s' in result.stderr
+  (record,) = clips_of(output_dir, 'train').values()
+  assert record.context['image/height'] == [256]
+  assert failures_of(output_dir)['1'].endswith('1.webm: no such video file')
+
+
+@pytest.mark.parametrize(
+  ('flag', 'message'),
+  [
+    ('--fps=fast', '--fps'),
+    ('--fps=0', '--fps'),
+    ('--splits=train,dev', '--splits'),
+    ('--task_index=2', '--task_index'),
+    ('--videos_dir=/nowhere', '--videos_dir'),
+  ],
+)
+def test_a_wrong_flag_is_one_line(good, tmp_path, flag, message):
+  result = script(
+    f'--videos_dir={good / "videos"}',
+    f'--labels_dir={good / "labels"}',
+    f'--output_dir={tmp_path / "records"}',
+    flag,
+  )
+  assert result.returncode == 1
+  assert message in result.stderr
+  assert len(result.stderr.splitlines()) == 1
+  assert not (tmp_path / 'records').exists()
+
+
+@pytest.mark.parametrize(
+  ('environment', 'task'),
+  [
+    ({}, (0, 1)),
+    ({'ID': '3', 'COUNT': '8', 'MIN': '0'}, (3, 8)),
+    ({'ID': '3', 'COUNT': '8'}, (3, 8)),
+    ({'ID': '8', 'COUNT': '8', 'MIN': '1'}, (7, 8)),
+    ({'ID': '12', 'COUNT': '4', 'MIN': '0', 'STEP': '4'}, (3, 4)),
+  ],
+)
+def test_the_share_of_the_work_comes_from_slurm(environment, task):
+  if not flags.FLAGS.is_parsed():
+    flags.FLAGS.mark_as_parsed()
+  environment = {f'SLURM_ARRAY_TASK_{k}': v for k, v in environment.items()}
+  assert preprocess_ssv2.task_from_flags(environment) == task

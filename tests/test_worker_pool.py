@@ -1,0 +1,115 @@
+"""Tasks end in order; one that kills its process costs only itself."""
+
+import os
+import pathlib
+import signal
+import subprocess
+import sys
+import time
+
+import pool_tasks
+import pytest
+
+from two_stream import preprocessing, worker_pool
+
+
+def make_pool(function=pool_tasks.misbehave, num_workers=2, timeout=60):
+  return worker_pool.worker_pool(
+    function, num_workers, timeout, pool_tasks.nothing
+  )
+
+
+def test_results_come_in_the_order_of_the_tasks():
+  with make_pool() as pool:
+    assert list(pool.map(range(100))) == [2 * i for i in range(100)]
+    assert list(pool.map([])) == []
+    assert list(pool.map([5])) == [10]
+
+
+def test_a_slow_task_does_not_hold_up_the_others():
+  with make_pool(pool_tasks.sleep) as pool:
+    start = time.monotonic()
+    assert list(pool.map([1, *[0.1] * 9])) == [1, *[0.1] * 9]
+    assert time.monotonic() - start < 1.6
+
+
+def test_tasks_are_taken_only_as_results_are_used():
+  taken = []
+  with make_pool() as pool:
+    results = pool.map(taken.append(i) or i for i in range(10_000))
+    for _ in range(20):
+      next(results)
+    assert len(taken) <= 20 + 2 * 8
+
+
+def test_a_task_that_goes_wrong_costs_only_itself():
+  tasks = ['a', 'die', 'refuse', 'b', 'crash', 'exit', 'bug', 'c', 'hang', 'd']
+  with make_pool(timeout=2) as pool:
+    results = dict(zip(tasks, pool.map(tasks)))
+  good = {task: results.pop(task) for task in 'abcd'}
+  assert good == {'a': 'aa', 'b': 'bb', 'c': 'cc', 'd': 'dd'}
+  assert {task: failure.reason for task, failure in results.items()} == {
+    'die': 'the worker process was ended by SIGKILL (out of memory?)',
+    'crash': 'the worker process was ended by SIGSEGV',
+    'exit': 'the worker process ended with status 7',
+    'refuse': 'this input is refused',
+    'bug': "KeyError: 'bug'",
+    'hang': 'took more than 2 seconds',
+  }
+
+
+def test_workers_that_cannot_start_end_the_run():
+  pool = worker_pool.worker_pool(
+    pool_tasks.misbehave, 1, 60, start=pool_tasks.sleep
+  )  # `sleep` lacks its argument.
+  with pytest.raises(RuntimeError, match='before they can take'), pool:
+    pass
+
+
+def test_workers_have_no_tensorflow_and_one_thread():
+  pool = worker_pool.worker_pool(
+    pool_tasks.describe_process, 1, 60, preprocessing.start_worker
+  )
+  with pool:
+    assert list(pool.map([0])) == [(0, False, 1)]
+
+
+PARENT = """
+import pool_tasks
+from two_stream import worker_pool
+if __name__ == '__main__':
+  with worker_pool.worker_pool(
+    pool_tasks.sleep, 2, 1e6, pool_tasks.nothing
+  ) as pool:
+    print(*(worker.process.pid for worker in pool._workers), flush=True)
+    list(pool.map([1000, 1000]))
+"""
+
+
+@pytest.mark.parametrize('number', [signal.SIGKILL, signal.SIGTERM])
+def test_workers_end_with_a_parent_that_is_killed(number):
+  tests = pathlib.Path(__file__).parent
+  path = os.pathsep.join([str(tests), str(tests.parent)])
+  with subprocess.Popen(
+    [sys.executable, '-c', PARENT],
+    env={**os.environ, 'PYTHONPATH': path},
+    stdout=subprocess.PIPE,
+    text=True,
+  ) as parent:
+    workers = [int(pid) for pid in parent.stdout.readline().split()]
+    assert len(workers) == 2
+    assert all(map(is_alive, workers))
+    parent.send_signal(number)
+    parent.wait(10)
+  deadline = time.monotonic() + 10
+  while any(map(is_alive, workers)) and time.monotonic() < deadline:
+    time.sleep(0.05)
+  assert not any(map(is_alive, workers))
+
+
+def is_alive(pid):
+  try:
+    status = pathlib.Path(f'/proc/{pid}/stat').read_text()
+  except (FileNotFoundError, ProcessLookupError):
+    return False
+  return status.rpartition(')')[2].split()[0] != 'Z'

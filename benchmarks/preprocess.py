@@ -1,0 +1,143 @@
+r"""Videos per second of the preprocessing, by number of worker processes.
+
+    python demo/synthetic_ssv2.py --output_dir=/tmp/ssv2
+    python benchmarks/preprocess.py --videos_dir=VIDEOS
+
+where VIDEOS is the folder of .webm files, of the demo or of
+Something-Something. The worker counts take turns, so that a slow spell of the
+machine meets all of them. The second table tells which share of a worker's time
+each step takes.
+"""
+
+import collections
+import contextlib
+import functools
+import pathlib
+import time
+
+import tqdm
+from absl import flags
+
+from two_stream import (
+  cli,
+  codecs,
+  errors,
+  preprocessing,
+  records,
+  tvl1,
+  video,
+  worker_pool,
+)
+
+FLAGS = flags.FLAGS
+
+flags.DEFINE_string('videos_dir', None, 'Folder of .webm files.', required=True)
+flags.DEFINE_integer('num_videos', 8, 'Videos a round.', lower_bound=1)
+flags.DEFINE_integer('rounds', 2, 'Turns of each worker count.', lower_bound=1)
+flags.DEFINE_list('workers', ['1', '2'], 'Numbers of worker processes.')
+
+TIMEOUT = 600
+# Step -> the functions that do it.
+STEPS = {
+  'resize': [(video, 'resize')],
+  'flow': [(tvl1, 'optical_flow')],
+  'encode': [(codecs, 'encode_rgb'), (codecs, 'encode_flow')],
+}
+
+
+def main():
+  """Prints both tables."""
+  counts = [int(count) for count in FLAGS.workers]
+  sources = find_videos(FLAGS.videos_dir)
+  seconds = {count: [] for count in counts}
+  turns = [count for _ in range(FLAGS.rounds) for count in counts]
+  for count in tqdm.tqdm(turns, desc='rounds'):
+    elapsed, num_flows = time_workers(count, sources)
+    seconds[count].append(elapsed)
+  shares = time_steps(sources[::2])
+  print('workers  videos/s  flows/s  times the first')
+  first = sum(seconds[counts[0]])
+  for count in counts:
+    total = sum(seconds[count])
+    print(
+      f'{count:7d}  {FLAGS.rounds * len(sources) / total:8.3f}  '
+      f'{FLAGS.rounds * num_flows / total:7.1f}  {first / total:6.2f}'
+    )
+  print('\nstep     share of a worker')
+  for step, share in shares.items():
+    print(f'{step:7}  {share:6.1%}')
+
+
+def find_videos(folder):
+  """Lists `preprocessing.Source`s, the largest first.
+
+  So the workers end at about the same time, as they do over a whole split.
+  """
+  paths = sorted(pathlib.Path(folder).glob('*.webm'))[: FLAGS.num_videos]
+  if not paths:
+    raise errors.InputError(f'{folder}: has no .webm file; see --videos_dir')
+  paths.sort(key=lambda path: path.stat().st_size, reverse=True)
+  return [preprocessing.Source(folder, path.stem, None, None) for path in paths]
+
+
+def time_workers(num_workers, sources):
+  """Returns (seconds for all videos, number of flows); processes are warm."""
+  with worker_pool.worker_pool(
+    preprocessing.encode_video, num_workers, TIMEOUT, preprocessing.start_worker
+  ) as pool:
+    list(pool.map(sources[:1] * num_workers))
+    start = time.perf_counter()
+    results = list(pool.map(sources))
+    elapsed = time.perf_counter() - start
+  for result in results:
+    if isinstance(result, worker_pool.Failure):
+      raise errors.InputError(result.reason)
+  num_flows = sum(
+    len(result.feature_lists[records.FLOW_ENCODED]) for result in results
+  )
+  return elapsed, num_flows
+
+
+def time_steps(sources):
+  """Returns step -> share of the time of one process; decoding is the rest."""
+  preprocessing.start_worker()
+  preprocessing.encode_video(sources[0])
+  with step_timers() as seconds:
+    start = time.perf_counter()
+    for each in sources:
+      preprocessing.encode_video(each)
+    total = time.perf_counter() - start
+  decode = total - sum(seconds.values())
+  seconds = {'decode': decode, **{step: seconds[step] for step in STEPS}}
+  return {step: spent / total for step, spent in seconds.items()}
+
+
+@contextlib.contextmanager
+def step_timers():
+  """Replaces the functions of the steps by ones that add up their time."""
+  seconds = collections.Counter()
+  with contextlib.ExitStack() as stack:
+    for step, functions in STEPS.items():
+      for module, name in functions:
+        function = getattr(module, name)
+        stack.callback(setattr, module, name, function)
+        setattr(module, name, timed(function, seconds, step))
+    yield seconds
+
+
+def timed(function, seconds, step):
+  """Wraps a function so that `seconds[step]` counts its time."""
+
+  @functools.wraps(function)
+  def wrapper(*arguments):
+    start = time.perf_counter()
+    try:
+      return function(*arguments)
+    finally:
+      seconds[step] += time.perf_counter() - start
+
+  return wrapper
+
+
+if __name__ == '__main__':
+  cli.run(main)

@@ -45,8 +45,8 @@ flags.DEFINE_list(
 flags.DEFINE_integer(
   'num_workers',
   len(os.sched_getaffinity(0)),
-  'Worker processes, each of one thread and at most 1.3 GB, on the longest '
-  'videos allowed; the default is one a core.',
+  'Worker processes of one thread each; the default is one a core. Each takes '
+  '150 MB, and 1.3 GB on the longest videos allowed.',
   lower_bound=1,
 )
 flags.DEFINE_string(

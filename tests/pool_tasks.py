@@ -47,3 +47,9 @@ def encode_or_misbehave(source):
   if source.id in ('die', 'crash', 'hang'):
     misbehave(source.id)
   return preprocessing.encode_video(source)
+
+
+def encode_slowly(source):
+  """Encodes a small video in about the time of a real one's first frames."""
+  time.sleep(0.2)
+  return preprocessing.encode_video(source)

@@ -4,6 +4,7 @@ import json
 import os
 import pathlib
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -175,9 +176,7 @@ def add_bad_videos(videos):
 
 def test_bad_videos_cost_only_themselves(good, tmp_path):
   data = tmp_path / 'data'
-  (data / 'videos').mkdir(parents=True)
-  for path in (good / 'videos').iterdir():
-    (data / 'videos' / path.name).write_bytes(path.read_bytes())
+  shutil.copytree(good / 'videos', data / 'videos')
   reasons = add_bad_videos(data / 'videos')
   bad = [{**entry(0), 'id': name} for name in reasons]
   bad[list(reasons).index('unlabelled')]['template'] = 'Juggling [something]'
@@ -201,10 +200,7 @@ def test_a_rerun_adds_what_failed_before_and_leaves_the_rest(
   good, undisturbed, tmp_path
 ):
   data = tmp_path / 'data'
-  (data / 'videos').mkdir(parents=True)
-  (data / 'labels').symlink_to(good / 'labels')
-  for path in (good / 'videos').iterdir():
-    (data / 'videos' / path.name).write_bytes(path.read_bytes())
+  shutil.copytree(good, data)
   broken = data / 'videos' / '3.webm'
   broken.write_bytes(b'')
   job = make_job(data, tmp_path / 'records')
@@ -215,7 +211,7 @@ def test_a_rerun_adds_what_failed_before_and_leaves_the_rest(
   assert shard_bytes(job.output_dir) == first
   assert all(path.stat().st_mtime_ns == times[path] for path in times)
 
-  broken.write_bytes((good / 'videos' / '3.webm').read_bytes())
+  shutil.copy(good / 'videos' / '3.webm', broken)
   assert preprocessing_job.run(job)[1] == 0
   assert shard_bytes(job.output_dir) == shard_bytes(undisturbed)
   assert failures_of(job.output_dir) == {}
@@ -244,7 +240,7 @@ def test_a_wrong_folder_of_videos_is_named(good, tmp_path):
   assert not (tmp_path / 'records').exists()
 
 
-def program(job, prologue=''):
+def program(job, prologue='', arguments=''):
   """Python code that runs a job."""
   job = job._replace(
     **{
@@ -254,7 +250,7 @@ def program(job, prologue=''):
   )
   return (
     f'from two_stream import preprocessing_job\n{prologue}\n'
-    f'preprocessing_job.run(preprocessing_job.{job})'
+    f'preprocessing_job.run(preprocessing_job.{job}{arguments})'
   )
 
 
@@ -262,6 +258,7 @@ def start(code):
   return subprocess.Popen(
     [sys.executable, '-c', code],
     cwd=ROOT,
+    env={**os.environ, 'PYTHONPATH': os.pathsep.join(sys.path)},
     stderr=subprocess.PIPE,
     text=True,
   )
@@ -350,20 +347,24 @@ def content(folder):
   )
 
 
-def kill_and_rerun(data, output_dir, num_kills):
-  """Kills runs with -9, half of them soon after they began to write a file."""
+def kill_and_rerun(job, num_kills):
+  """Kills runs with -9, every second one while it begins to write a file.
+
+  Returns:
+    How many runs were killed before they ended by themselves.
+  """
   moments = random.Random(0)
-  code = program(make_job(data, output_dir, shard_size=1))
-  output_dir.mkdir()
+  code = program(job, 'import pool_tasks', ', encode=pool_tasks.encode_slowly')
+  job.output_dir.mkdir()
   num_killed = 0
   for attempt in range(num_kills):
-    before = content(output_dir)
+    before = content(job.output_dir)
     with start(code) as process:
       if attempt % 2:
-        time.sleep(moments.uniform(0, 6))
+        time.sleep(moments.uniform(0, 5))
       else:
         deadline = time.monotonic() + WAIT
-        while content(output_dir) == before and process.poll() is None:
+        while content(job.output_dir) == before and process.poll() is None:
           assert time.monotonic() < deadline
           time.sleep(0.001)
         time.sleep(moments.uniform(0, 0.2))
@@ -394,16 +395,25 @@ def is_running(pid):
 def test_runs_killed_at_any_moment_end_in_the_same_shards(
   good, tmp_path, num_kills
 ):
-  undisturbed = tmp_path / 'undisturbed'
-  preprocessing_job.run(make_job(good, undisturbed, shard_size=1))
-  disturbed = tmp_path / 'disturbed'
-  num_killed = kill_and_rerun(good, disturbed, num_kills)
-  assert num_killed >= num_kills / 2
-  assert shard_bytes(disturbed) == shard_bytes(undisturbed)
-  assert not list(disturbed.glob('.*.tmp'))
+  data = tmp_path / 'data'
+  (data / 'videos').mkdir(parents=True)
+  num_videos = 10 * num_kills + 4
+  for i in range(num_videos):
+    original = good / 'videos' / f'{i % NUM_GOOD}.webm'
+    shutil.copy(original, data / 'videos' / f'{i}.webm')
+  write_labels(data / 'labels', map(entry, range(num_videos)))
+  undisturbed = make_job(data, tmp_path / 'undisturbed', shard_size=1)
+  preprocessing_job.run(undisturbed)
+  disturbed = undisturbed._replace(output_dir=tmp_path / 'disturbed')
+  num_killed = kill_and_rerun(disturbed, num_kills)
+  assert num_killed >= num_kills * 5 / 6
+  whole = shard_bytes(undisturbed.output_dir)
+  assert len(whole) == num_videos
+  assert shard_bytes(disturbed.output_dir) == whole
+  assert not list(disturbed.output_dir.glob('.*.tmp'))
   for name in ('failures.jsonl', 'summary.json', 'parameters.json'):
-    expected = (undisturbed / name).read_text()
-    assert (disturbed / name).read_text() == expected
+    expected = (undisturbed.output_dir / name).read_text()
+    assert (disturbed.output_dir / name).read_text() == expected
 
 
 def script(*arguments, **environment):

@@ -1,5 +1,6 @@
 """How every script starts: flags, one-line errors, exit statuses."""
 
+import os
 import sys
 
 from absl import app
@@ -46,3 +47,24 @@ def refuse_stray_arguments(arguments):
       'for instance --noimagenet_pretrained'
     )
   raise errors.InputError(f'unexpected argument {arguments[0]!r}: {remedy}')
+
+
+def start_tensorflow():
+  """Imports TensorFlow without its start-up notes.
+
+  They are no news to a user, and no setting of TensorFlow keeps them off
+  stderr. Its later warnings and errors are shown. A script calls this once its
+  flags and files are checked: the import takes seconds.
+  """
+  os.environ.setdefault('TF_CPP_MIN_LOG_LEVEL', '1')
+  stderr = os.dup(2)
+  nowhere = os.open(os.devnull, os.O_WRONLY)
+  os.dup2(nowhere, 2)
+  try:
+    import tensorflow as tf  # noqa: PLC0415
+
+    tf.config.list_physical_devices()
+  finally:
+    os.dup2(stderr, 2)
+    os.close(stderr)
+    os.close(nowhere)

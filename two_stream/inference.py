@@ -13,8 +13,6 @@ import tensorflow as tf
 import i3d
 from two_stream import checkpoints
 
-PRECISIONS = {'float32': tf.float32, 'bfloat16': tf.bfloat16}
-
 _FOLDED_UNIT = functools.partial(
   i3d.Unit3D, use_batch_norm=False, use_bias=True
 )
@@ -26,7 +24,7 @@ def classifier(path, scope, precision='float32'):
   Args:
     path: a checkpoint's prefix.
     scope: 'RGB' or 'Flow', the stream it must be of.
-    precision: a key of `PRECISIONS`.
+    precision: 'float32' or 'bfloat16'.
 
   Returns:
     A function: clip [B, T, 224, 224, C], values in [-1, 1], T >= 9 -> logits
@@ -41,7 +39,7 @@ def classifier(path, scope, precision='float32'):
     description.num_classes, depth_multiplier=description.depth_multiplier
   )
   checkpoints.restore(net, path, scope)
-  dtype = PRECISIONS[precision]
+  dtype = tf.as_dtype(precision)
   net = fold(net, description, dtype)
 
   @tf.function(

@@ -1,0 +1,113 @@
+"""Classifies one clip with the RGB stream, the Flow stream or both.
+
+    python evaluate_sample.py                          the shipped demo
+    python evaluate_sample.py --sample=my_video.mp4    your own video
+    python evaluate_sample.py --data_dir=../kinetics-i3d/data    DeepMind's
+
+Two-stream logits are the sum of both streams' logits. Prints the norm of the
+logits and the top classes: probability, logit, label.
+"""
+
+import pathlib
+
+import numpy as np
+from absl import flags
+
+from two_stream import cli, data_directory, recipe, samples
+
+_EVAL_TYPE = flags.DEFINE_enum(
+  'eval_type',
+  'joint',
+  list(data_directory.EVALUATIONS),
+  'Streams to use; joint is RGB and Flow, rgb600 the Kinetics-600 network.',
+)
+_IMAGENET_PRETRAINED = flags.DEFINE_boolean(
+  'imagenet_pretrained',
+  True,
+  'Use the checkpoints that started from ImageNet weights; '
+  '--noimagenet_pretrained those from scratch. rgb600 is from scratch anyway.',
+)
+_DATA_DIR = flags.DEFINE_string(
+  'data_dir',
+  str(pathlib.Path(__file__).parent / 'data'),
+  'Folder of label maps and checkpoints, laid out as in data/README.md.',
+)
+_SAMPLE = flags.DEFINE_string(
+  'sample',
+  None,
+  'A video, or the PREFIX of PREFIX_rgb.npy and PREFIX_flow.npy '
+  '[1, frames, 224, 224, 3 and 2], values in [-1, 1]. Default: the one in '
+  '--data_dir.',
+)
+_TOP_K = flags.DEFINE_integer(
+  'top_k', 20, 'How many classes to print.', lower_bound=1
+)
+_PRECISION = flags.DEFINE_enum(
+  'precision',
+  'float32',
+  ['float32', 'bfloat16'],
+  'Of weights and activations. bfloat16 pays where the processor has '
+  'instructions for it.',
+)
+
+
+def main():
+  """Loads, checks, classifies, prints."""
+  evaluation = data_directory.EVALUATIONS[_EVAL_TYPE.value]
+  paths = {
+    stream: data_directory.checkpoint(
+      _DATA_DIR.value, _EVAL_TYPE.value, stream, _IMAGENET_PRETRAINED.value
+    )
+    for stream in evaluation.streams
+  }
+  sample = _SAMPLE.value or data_directory.default_sample(_DATA_DIR.value)
+  clips = samples.load(sample, evaluation.streams)
+  cli.start_tensorflow()
+  names = class_names(paths.values())
+  print_top_classes(sum_logits(paths, clips), names)
+
+
+def class_names(paths):
+  """The label map, which has to fit every checkpoint."""
+  from two_stream import checkpoints  # noqa: PLC0415
+
+  for path in paths:
+    num_classes = checkpoints.describe(path).num_classes
+    names = data_directory.class_names(
+      _DATA_DIR.value, _EVAL_TYPE.value, num_classes
+    )
+  return names
+
+
+def sum_logits(paths, clips):
+  """Adds the streams' logits.
+
+  Args:
+    paths: stream -> checkpoint prefix.
+    clips: stream -> [1, T, 224, 224, C].
+
+  Returns:
+    float32 [classes].
+  """
+  from two_stream import inference  # noqa: PLC0415
+
+  logits = 0
+  for stream, path in paths.items():
+    scope = recipe.STREAMS[stream].scope
+    classify = inference.classifier(path, scope, _PRECISION.value)
+    logits = logits + classify(clips[stream])[0]
+  return logits
+
+
+def print_top_classes(logits, names):
+  """Prints in the format of DeepMind's script."""
+  probabilities = np.exp(logits - logits.max())
+  probabilities /= probabilities.sum()
+  print(f'Norm of logits: {np.linalg.norm(logits):f}')
+  print('\nTop classes and probabilities')
+  for index in np.argsort(-logits)[: _TOP_K.value]:
+    print(probabilities[index], logits[index], names[index])
+
+
+if __name__ == '__main__':
+  cli.run(main)

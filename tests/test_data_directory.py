@@ -1,0 +1,69 @@
+"""Finding checkpoints, label maps and samples."""
+
+import pytest
+
+from two_stream import data_directory, errors
+
+
+@pytest.fixture
+def data(tmp_path):
+  for name in ('rgb_imagenet', 'rgb_scratch', 'flow_scratch'):
+    folder = tmp_path / 'checkpoints' / name
+    folder.mkdir(parents=True)
+    (folder / 'model.ckpt.index').touch()
+  (tmp_path / 'label_map.txt').write_text('running\njumping\n')
+  return tmp_path
+
+
+def test_finds_the_checkpoint_of_a_stream_and_initialization(data):
+  path = data_directory.checkpoint(data, 'joint', 'flow', False)
+  assert path == data / 'checkpoints' / 'flow_scratch' / 'model.ckpt'
+  path = data_directory.checkpoint(data, 'rgb', 'rgb', True)
+  assert path == data / 'checkpoints' / 'rgb_imagenet' / 'model.ckpt'
+
+
+@pytest.mark.parametrize('imagenet_pretrained', [True, False])
+def test_rgb600_is_the_kinetics_600_checkpoint(data, imagenet_pretrained):
+  folder = data / 'checkpoints' / 'rgb_scratch_kin600'
+  folder.mkdir()
+  (folder / 'model.ckpt.index').touch()
+  path = data_directory.checkpoint(data, 'rgb600', 'rgb', imagenet_pretrained)
+  assert path == folder / 'model.ckpt'
+
+
+def test_a_missing_checkpoint_says_what_there_is_and_where_to_get_it(data):
+  with pytest.raises(errors.InputError) as error:
+    data_directory.checkpoint(data, 'flow', 'flow', True)
+  message = str(error.value)
+  assert 'flow_imagenet/model.ckpt.index not found' in message
+  assert 'has flow_scratch, rgb_imagenet, rgb_scratch' in message
+  assert 'git clone https://github.com/google-deepmind/kinetics-i3d' in message
+
+
+def test_reads_the_label_map(data):
+  assert data_directory.class_names(data, 'rgb', 2) == ['running', 'jumping']
+
+
+def test_a_label_map_of_another_length_is_refused(data):
+  with pytest.raises(errors.InputError, match='2 class names .* 3 classes'):
+    data_directory.class_names(data, 'joint', 3)
+
+
+def test_a_missing_label_map_is_named(data):
+  with pytest.raises(errors.InputError, match='label_map_600.txt'):
+    data_directory.class_names(data, 'rgb600', 600)
+
+
+def test_the_default_sample_is_the_video_or_the_only_pair(data):
+  (data / 'v_cricket_rgb.npy').touch()
+  assert data_directory.default_sample(data) == data / 'v_cricket'
+  (data / 'sample.webm').touch()
+  assert data_directory.default_sample(data) == data / 'sample.webm'
+
+
+@pytest.mark.parametrize('count', [0, 2])
+def test_no_or_several_samples_ask_for_a_choice(data, count):
+  for number in range(count):
+    (data / f'v{number}_rgb.npy').touch()
+  with pytest.raises(errors.InputError, match='choose with --sample'):
+    data_directory.default_sample(data)

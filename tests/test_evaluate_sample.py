@@ -1,0 +1,265 @@
+"""evaluate_sample.py and multi_evaluate.sh, run as a user runs them."""
+
+import os
+import pathlib
+import re
+import shutil
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import reference
+import tensorflow as tf
+
+import i3d
+from two_stream import checkpoints, recipe
+
+ROOT = pathlib.Path(__file__).parent.parent
+NUMBER = r'[-+.e\d]+'
+
+# Output of multi_evaluate.sh -> checkpoints whose logits it adds.
+COMBINATIONS = {
+  'imagenet_rgb': ['rgb_imagenet'],
+  'imagenet_flow': ['flow_imagenet'],
+  'imagenet_joint': ['rgb_imagenet', 'flow_imagenet'],
+  'no_imagenet_rgb': ['rgb_scratch'],
+  'no_imagenet_flow': ['flow_scratch'],
+  'no_imagenet_joint': ['rgb_scratch', 'flow_scratch'],
+  'no_imagenet_rgb600': ['rgb_scratch_kin600'],
+}
+
+
+def evaluate(*flags):
+  return subprocess.run(
+    [sys.executable, ROOT / 'evaluate_sample.py', *flags],
+    capture_output=True,
+    text=True,
+    check=False,
+  )
+
+
+def multi_evaluate(data, out):
+  return subprocess.run(
+    [ROOT / 'multi_evaluate.sh', data, out],
+    capture_output=True,
+    text=True,
+    check=False,
+    env={**os.environ, 'PYTHON': sys.executable},
+  )
+
+
+def parse(output):
+  """Printed output -> norm, [(probability, logit, label)]."""
+  head, blank, title, *rows = output.splitlines()
+  assert blank == ''
+  assert title == 'Top classes and probabilities'
+  norm = float(re.fullmatch(f'Norm of logits: ({NUMBER})', head).group(1))
+  matches = [re.fullmatch(f'({NUMBER}) ({NUMBER}) (.+)', row) for row in rows]
+  return norm, [
+    (float(match[1]), float(match[2]), match[3]) for match in matches
+  ]
+
+
+def write_small_network(data, name, classes):
+  """Writes a network of 1/16 width, with weights of its own."""
+  stream = name.partition('_')[0]
+  scope, channels, _, _ = recipe.STREAMS[stream]
+  net = i3d.InceptionI3d(classes, depth_multiplier=1 / 16)
+  net(tf.zeros([1, 9, 193, 193, channels]), is_training=False)
+  path = data / 'checkpoints' / name / 'model.ckpt'
+  for variable in net.variables:
+    value = reference.weight(
+      f'{name}/{variable.name.removesuffix(":0")}', variable.shape.as_list()
+    )
+    variable.assign(value)
+  checkpoints.save(net, path, scope)
+
+
+@pytest.fixture(scope='module')
+def rgb_data(tmp_path_factory):
+  """A data directory of one RGB network, with its sample."""
+  data = tmp_path_factory.mktemp('rgb')
+  write_small_network(data, 'rgb_imagenet', 3)
+  (data / 'label_map.txt').write_text('one\ntwo\nthree\n')
+  np.save(data / 'v_rgb.npy', reference.clip('rgb16'))
+  return data
+
+
+@pytest.fixture(scope='module')
+def small_data(kinetics_data, tmp_path_factory):
+  """A whole data directory as DeepMind's, of networks of 1/16 width."""
+  data = tmp_path_factory.mktemp('small')
+  for path in kinetics_data.iterdir():
+    if path.is_file():
+      (data / path.name).symlink_to(path)
+  for name in {name for names in COMBINATIONS.values() for name in names}:
+    write_small_network(data, name, 600 if name.endswith('600') else 400)
+  return data
+
+
+def published_from(data, tmp_path_factory):
+  """What multi_evaluate.sh writes."""
+  out = tmp_path_factory.mktemp('out')
+  result = multi_evaluate(data, out)
+  assert result.returncode == 0, result.stderr
+  return out
+
+
+@pytest.fixture(scope='module')
+def small_published(small_data, tmp_path_factory):
+  return published_from(small_data, tmp_path_factory)
+
+
+@pytest.fixture(scope='module')
+def full_published(kinetics_data, tmp_path_factory):
+  return published_from(kinetics_data, tmp_path_factory)
+
+
+def test_multi_evaluate_writes_every_combination(small_published):
+  names = sorted(path.name for path in small_published.iterdir())
+  assert names == sorted(f'{name}.txt' for name in COMBINATIONS)
+
+
+@pytest.mark.parametrize('combination', COMBINATIONS)
+@pytest.mark.parametrize(
+  'size', ['small', pytest.param('full', marks=pytest.mark.slow)]
+)
+def test_prints_the_norm_and_top_20_the_network_gives(
+  request, size, combination
+):
+  data = request.getfixturevalue(
+    'small_data' if size == 'small' else 'kinetics_data'
+  )
+  published = request.getfixturevalue(f'{size}_published')
+  logits = 0
+  for name in COMBINATIONS[combination]:
+    path = data / 'checkpoints' / name / 'model.ckpt'
+    description = checkpoints.describe(path)
+    net = i3d.InceptionI3d(
+      description.num_classes, depth_multiplier=description.depth_multiplier
+    )
+    checkpoints.restore(net, path)
+    clip = reference.clip(f'{name.partition("_")[0]}16')
+    logits = logits + net(clip, is_training=False)[0].numpy()[0]
+  probabilities = tf.nn.softmax(logits).numpy()
+
+  norm, rows = parse((published / f'{combination}.txt').read_text())
+  assert norm == pytest.approx(np.linalg.norm(logits), abs=1e-3)
+  assert len(rows) == 20
+  best = np.sort(logits)[::-1][:20]
+  np.testing.assert_allclose([row[1] for row in rows], best, atol=1e-4)
+  for probability, logit, label in rows:
+    index, count = map(int, re.findall(r'\d+', label))
+    assert count == len(logits)
+    assert logit == pytest.approx(logits[index], abs=1e-4)
+    assert probability == pytest.approx(probabilities[index], rel=1e-3)
+
+
+def test_the_two_initializations_differ(small_published):
+  for stream in ('rgb', 'flow', 'joint'):
+    with_imagenet = (small_published / f'imagenet_{stream}.txt').read_text()
+    without = (small_published / f'no_imagenet_{stream}.txt').read_text()
+    assert with_imagenet != without
+
+
+def test_multi_evaluate_runs_what_there_is_and_says_what_not(
+  rgb_data, tmp_path
+):
+  result = multi_evaluate(rgb_data, tmp_path / 'out')
+  assert result.returncode == 0, result.stderr
+  written = [path.name for path in (tmp_path / 'out').iterdir()]
+  assert written == ['imagenet_rgb.txt']
+  assert result.stderr.count('left out') == len(COMBINATIONS) - 1
+
+
+def test_multi_evaluate_stops_at_a_failure_and_keeps_the_old_file(
+  rgb_data, tmp_path
+):
+  data, out = tmp_path / 'data', tmp_path / 'out'
+  shutil.copytree(rgb_data, data)
+  (data / 'label_map.txt').write_text('one\n')
+  out.mkdir()
+  (out / 'imagenet_rgb.txt').write_text('old')
+  result = multi_evaluate(data, out)
+  assert result.returncode != 0
+  assert 'label_map.txt has 1 class names' in result.stderr
+  assert [path.name for path in out.iterdir()] == ['imagenet_rgb.txt']
+  assert (out / 'imagenet_rgb.txt').read_text() == 'old'
+
+
+def test_multi_evaluate_without_checkpoints_fails(tmp_path):
+  result = multi_evaluate(tmp_path, tmp_path / 'out')
+  assert result.returncode == 1
+  assert 'no checkpoints' in result.stderr
+
+
+def test_top_k_and_bfloat16(rgb_data):
+  flags = ['--eval_type=rgb', f'--data_dir={rgb_data}', '--top_k=2']
+  full = parse(evaluate(*flags).stdout)
+  assert len(full[1]) == 2
+  reduced = parse(evaluate(*flags, '--precision=bfloat16').stdout)
+  assert reduced[0] == pytest.approx(full[0], rel=0.02)
+
+
+@pytest.mark.parametrize(
+  'flags, message',
+  [
+    (['--imagenet_pretrained', 'false'], '--noimagenet_pretrained'),
+    (['--eval_type=flow'], 'flow_imagenet/model.ckpt.index not found'),
+    (['--noimagenet_pretrained'], 'rgb_scratch/model.ckpt.index not found'),
+    (['--eval_type=rgb', '--sample=gone'], 'gone_rgb.npy not found'),
+  ],
+)
+def test_a_mistake_is_one_line_and_status_1(rgb_data, flags, message):
+  result = evaluate(f'--data_dir={rgb_data}', *flags)
+  assert result.returncode == 1
+  assert result.stdout == ''
+  assert message in result.stderr
+  assert result.stderr.startswith('error: ')
+  assert result.stderr.count('\n') == 1
+
+
+def test_the_other_streams_checkpoint_is_one_line(rgb_data, tmp_path):
+  shutil.copytree(rgb_data, tmp_path, dirs_exist_ok=True)
+  folder = tmp_path / 'checkpoints'
+  (folder / 'rgb_imagenet').rename(folder / 'flow_imagenet')
+  np.save(tmp_path / 'v_flow.npy', reference.clip('flow16'))
+  result = evaluate('--eval_type=flow', f'--data_dir={tmp_path}')
+  assert result.returncode == 1
+  assert 'is a RGB checkpoint; the Flow stream was asked' in result.stderr
+  assert result.stderr.count('\n') == 1
+
+
+def test_a_clip_out_of_range_is_classified_with_a_warning(rgb_data, tmp_path):
+  np.save(tmp_path / 'v_rgb.npy', 100 * reference.clip('rgb16'))
+  result = evaluate(
+    '--eval_type=rgb', f'--data_dir={rgb_data}', f'--sample={tmp_path}/v'
+  )
+  assert result.returncode == 0
+  assert 'values from -9' in result.stderr
+  assert len(parse(result.stdout)[1]) == 3
+
+
+DEEPMIND_DATA = os.environ.get('KINETICS_I3D_DATA', '')
+
+
+@pytest.mark.skipif(
+  not DEEPMIND_DATA,
+  reason='needs the released weights: set KINETICS_I3D_DATA to the data folder '
+  'of a clone of github.com/google-deepmind/kinetics-i3d',
+)
+@pytest.mark.parametrize('combination', reference.published_outputs())
+def test_released_weights_give_the_published_outputs(combination):
+  initialization, _, stream = combination.rpartition('_')
+  flag = initialization.replace('no_', 'no') + '_pretrained'
+  result = evaluate(
+    f'--data_dir={DEEPMIND_DATA}', f'--eval_type={stream}', f'--{flag}'
+  )
+  expected = reference.published_outputs()[combination]
+  norm, rows = parse(result.stdout)
+  assert norm == pytest.approx(expected['norm'], rel=1e-4)
+  for row, (probability, logit, label) in zip(rows, expected['top']):
+    assert row[2] == label
+    assert row[1] == pytest.approx(logit, rel=1e-3)
+    assert row[0] == pytest.approx(probability, rel=1e-2)

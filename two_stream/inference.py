@@ -39,8 +39,22 @@ def classifier(path, scope, precision='float32'):
     description.num_classes, depth_multiplier=description.depth_multiplier
   )
   checkpoints.restore(net, path, scope)
+  return compiled(net, description, precision)
+
+
+def compiled(net, description, precision='float32'):
+  """Folds and compiles a network.
+
+  Args:
+    net: an `i3d.InceptionI3d` with its variables.
+    description: its `checkpoints.Description`.
+    precision: as in `classifier`.
+
+  Returns:
+    As `classifier`.
+  """
   dtype = tf.as_dtype(precision)
-  net = fold(net, description, dtype)
+  folded = fold(net, description, dtype)
 
   @tf.function(
     input_signature=[
@@ -48,8 +62,8 @@ def classifier(path, scope, precision='float32'):
     ],
     autograph=False,
   )
-  def compiled(clip):
-    return net(tf.cast(clip, dtype), is_training=False)[0]
+  def run(clip):
+    return folded(tf.cast(clip, dtype), is_training=False)[0]
 
   def classify(clip):
     if clip.shape[1] < i3d.MIN_FRAMES:
@@ -57,7 +71,7 @@ def classifier(path, scope, precision='float32'):
         f'a clip needs at least {i3d.MIN_FRAMES} frames to give logits, and '
         f'this one has {clip.shape[1]}'
       )
-    return compiled(clip).numpy()
+    return run(clip).numpy()
 
   return classify
 

@@ -93,14 +93,14 @@ def restore(module, path, scope=None):
       f'{path} is a {description.scope} checkpoint; the {scope} stream was '
       'asked for'
     )
-  variables = _variables(module, description.channels)
-  problems = _misfits(variables, reader.shapes)
+  targets = variables(module, description.channels)
+  problems = _misfits(targets, reader.shapes)
   if problems:
     raise errors.InputError(
       f'{path} does not fit the network: {"; ".join(problems)}'
     )
-  values = {name: reader.value(name) for name in variables}
-  for name, variable in variables.items():
+  values = {name: reader.value(name) for name in targets}
+  for name, variable in targets.items():
     variable.assign(values[name].reshape(variable.shape))
 
 
@@ -114,11 +114,26 @@ def save(module, path, scope):
     path: the checkpoint's prefix; its folder is made if need be.
     scope: 'RGB' or 'Flow'.
   """
+  write(
+    {name: value.numpy() for name, value in variables(module).items()},
+    path,
+    scope,
+  )
+
+
+def write(values, path, scope):
+  """Writes a network's values as `save` does.
+
+  Args:
+    values: arrays by path in the network, as `read` gives them.
+    path: as in `save`.
+    scope: 'RGB' or 'Flow'.
+  """
   values = {
-    f'{scope}/{_NETWORK}/{name}': tf.reshape(
-      variable, _stored_shape(name, variable.shape.as_list())
+    f'{scope}/{_NETWORK}/{name}': value.reshape(
+      _stored_shape(name, list(value.shape))
     )
-    for name, variable in sorted(_variables(module).items())
+    for name, value in sorted(values.items())
   }
   path = pathlib.Path(path)
   path.parent.mkdir(parents=True, exist_ok=True)
@@ -212,8 +227,13 @@ class _Reader:
       ) from error
 
 
-def _variables(module, channels=None):
-  """The network's variables by path in the network, made if need be."""
+def variables(module, channels=None):
+  """Gives a network's variables by path in the network.
+
+  Args:
+    module: an `i3d.InceptionI3d`.
+    channels: of a frame, to make the variables if it has not been called yet.
+  """
   if channels and not tf.Module.variables.fget(module):
     # Layers make their variables when called; the smallest clip will do.
     module(tf.zeros([1, 9, 193, 193, channels]), is_training=False)

@@ -32,3 +32,20 @@ STREAMS = {
     ),
   ),
 }  # README
+
+# A step averages the gradients of 64 replicas, the first of 68 to finish: "4
+# backup replicas". A replica's minibatch is 6 clips.
+REPLICAS_TO_AGGREGATE = 64  # README
+BACKUP_REPLICAS = 4  # README
+BATCH_SIZE = 6  # README
+
+MOMENTUM = 0.9  # README; paper, section 3
+# Of which variables nothing public says. We decay the convolutions' weights:
+# 1e-7 * sum(tf.nn.l2_loss(w)), with l2_loss(w) = sum(w ** 2) / 2.
+WEIGHT_DECAY = 1e-7  # README
+DROPOUT_KEEP_PROB = 0.5  # README
+
+# 2.56 s at 25 frames a second, looped where the video is shorter.
+TRAIN_FRAMES = 64  # paper, sections 2.5 and 3
+# Testing takes the whole video; Kinetics' last 10 s.
+MAX_TEST_FRAMES = 250  # paper, section 2.5

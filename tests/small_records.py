@@ -1,0 +1,53 @@
+"""Small folders of records, as preprocessing makes them."""
+
+import numpy as np
+import small_videos
+
+from two_stream import labels, records
+
+CLASS_NAMES = ('Moving left', 'Moving right', 'Resting')
+HEIGHT, WIDTH = 226, 240
+
+
+def serialized_clip(number, label, num_frames=10):
+  """A clip whose frames and flows no other number shares.
+
+  Every third frame is shown twice.
+  """
+  frame_index = np.sort([*range(num_frames), *range(0, num_frames, 3)])
+  frames = small_videos.textured_frames(num_frames, (WIDTH, HEIGHT), number)
+  # Half as fine as pixels, so that it compresses as real flow does.
+  rng = np.random.default_rng([number, 1])
+  flows = rng.uniform(-20, 20, (num_frames - 1, HEIGHT // 2, WIDTH // 2, 2))
+  return records.serialize(
+    records.encode(
+      frames,
+      flows.repeat(2, 1).repeat(2, 2).astype(np.float32),
+      timestamps=np.arange(num_frames) * 40_000,
+      frame_index=frame_index,
+      context={
+        records.ID: [str(number).encode()],
+        records.DATA_PATH: [f'{number}.webm'.encode()],
+        records.LABEL_INDEX: [label],
+        records.LABEL_STRING: [CLASS_NAMES[label].encode()],
+      },
+    )
+  )
+
+
+def write(folder, split='train', clips_by_shard=((0, 1, 2), (3, 4))):
+  """Writes shards and the label map; clip n has label n % 3.
+
+  Returns:
+    The paths of the shards.
+  """
+  folder.mkdir(parents=True, exist_ok=True)
+  (folder / 'label_map.txt').write_text(labels.format_label_map(CLASS_NAMES))
+  paths = []
+  for i, numbers in enumerate(clips_by_shard):
+    name = f'{split}-{i:05d}-of-{len(clips_by_shard):05d}.tfrecord'
+    paths.append(folder / name)
+    records.write_shard(
+      paths[-1], [serialized_clip(n, n % len(CLASS_NAMES)) for n in numbers]
+    )
+  return paths

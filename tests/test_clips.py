@@ -1,0 +1,202 @@
+"""Clips show what the records hold, in an order that anyone can recompute."""
+
+import numpy as np
+import pytest
+import small_records
+import tensorflow as tf
+
+from two_stream import clips, record_index, records
+
+FRAMES = 9
+STREAMS = ('rgb', 'flow')
+ALONE = clips.Turn()
+
+
+@pytest.fixture(name='index', scope='module')
+def make_index(tmp_path_factory):
+  paths = small_records.write(tmp_path_factory.mktemp('records'))
+  return record_index.build(paths)
+
+
+def reading(index, stream='rgb', num_frames=FRAMES, seed=7, flips=(1, 0, 2)):
+  return clips.Reading(index, stream, num_frames, list(flips), seed)
+
+
+def batches(read, count, batch_size=1, turn=ALONE, first=0):
+  dataset = clips.training_clips(
+    read, batch_size, turn, tf.constant(first, tf.int64)
+  )
+  return list(dataset.take(count).as_numpy_iterator())
+
+
+def whole_clip(index, record, stream):
+  """A record's full frames in the network's range, by the NumPy reader."""
+  dataset = tf.data.Dataset.from_tensors(record).flat_map(index.read)
+  (serialized,) = dataset.as_numpy_iterator()
+  return records.read_clip(serialized)[STREAMS.index(stream)]
+
+
+def find(clip, whole, tolerance):
+  """Where a clip was cut out of a video: [(start, top, left, flipped)]."""
+  length, height, width, channels = whole.shape
+  sign = np.array([-1, 1] if channels == 2 else 1, np.float32)
+  found = []
+  for flipped in (False, True):
+    cut = clip[:, :, ::-1] * sign if flipped else clip
+    for start in range(max(length - len(clip), 0) + 1):
+      steps = (start + np.arange(len(clip))) % length
+      for top in range(height - 224 + 1):
+        for left in range(width - 224 + 1):
+          part = whole[steps[0], top : top + 224, left : left + 224]
+          # Colours at a crop's edge are interpolated otherwise.
+          if np.abs(part - cut[0])[:, 2:-2].max() > tolerance:
+            continue
+          parts = whole[steps, top : top + 224, left : left + 224]
+          if np.abs(parts - cut)[:, :, 2:-2].max() <= tolerance:
+            found.append((start, top, left, flipped))
+  return found
+
+
+@pytest.mark.parametrize('stream', STREAMS)
+def test_a_clip_is_one_window_crop_and_flip_of_its_record(index, stream):
+  """And the flip swaps the labels of left and right."""
+  flips = set()
+  for batch in batches(reading(index, stream), 6):
+    whole = whole_clip(index, batch['record'][0], stream)
+    clip = clips.scale(batch['clip'][0], stream).numpy()
+    ((*_, flipped),) = find(clip, whole, 2e-6)
+    label = batch['record'][0] % 3
+    assert batch['label'][0] == ([1, 0, 2][label] if flipped else label)
+    assert clip.shape == (FRAMES, 224, 224, 3 if stream == 'rgb' else 2)
+    flips.add(flipped)
+  assert flips == {True, False}
+
+
+def test_both_streams_see_the_same_windows_crops_and_flips(index):
+  places = {}
+  for stream in STREAMS:
+    places[stream] = [
+      find(
+        clips.scale(batch['clip'][0], stream).numpy(),
+        whole_clip(index, batch['record'][0], stream),
+        2e-6,
+      )
+      for batch in batches(reading(index, stream), 5)
+    ]
+  assert places['rgb'] == places['flow']
+  starts, tops, lefts, _ = zip(*(place for (place,) in places['rgb']))
+  assert len(set(starts)) > 1 and len(set(tops)) > 1 and len(set(lefts)) > 1
+
+
+@pytest.mark.parametrize('stream', STREAMS)
+def test_a_short_video_is_looped(index, stream):
+  (batch,) = batches(reading(index, stream, num_frames=30), 1)
+  whole = whole_clip(index, batch['record'][0], stream)
+  assert len(whole) == 13
+  clip = clips.scale(batch['clip'][0], stream).numpy()
+  ((start, *_),) = find(clip, whole, 2e-6)
+  assert start == 0
+  np.testing.assert_array_equal(clip[:13], clip[13:26])
+
+
+def test_a_class_that_cannot_be_flipped_is_not(index):
+  flips = (clips.CANNOT_FLIP,) * 3
+  for batch in batches(reading(index, flips=flips), 6):
+    whole = whole_clip(index, batch['record'][0], 'rgb')
+    clip = clips.scale(batch['clip'][0], 'rgb').numpy()
+    assert not find(clip, whole, 2e-6)[0][-1]
+    assert batch['label'][0] == batch['record'][0] % 3
+
+
+def test_labels_of_sides_swap_and_those_without_a_partner_stay():
+  names = ['Turning left', 'Resting', 'Pushing right', 'Turning right']
+  assert clips.flipped_labels(names) == [3, 1, clips.CANNOT_FLIP, 0]
+
+
+def test_an_epoch_shows_every_record_once_and_each_in_another_order(index):
+  order = [batch['record'][0] for batch in batches(reading(index), 20)]
+  epochs = [order[i : i + 5] for i in range(0, 20, 5)]
+  assert all(sorted(epoch) == [0, 1, 2, 3, 4] for epoch in epochs)
+  assert len({tuple(epoch) for epoch in epochs}) > 1
+
+
+def test_replicas_take_turns_at_the_clips_of_one(index):
+  alone = batches(reading(index), 12)
+  shared = [batches(reading(index), 2, 2, clips.Turn(i, 3)) for i in range(3)]
+  for i, parts in enumerate(shared):
+    numbers = np.concatenate([part['number'] for part in parts])
+    assert numbers.tolist() == list(range(i, 12, 3))
+    for number, clip in zip(
+      numbers, np.concatenate([p['clip'] for p in parts])
+    ):
+      np.testing.assert_array_equal(clip, alone[number]['clip'][0])
+
+
+def test_reading_continues_at_any_batch(index):
+  from_start = batches(reading(index), 4, 2)
+  continued = batches(reading(index), 2, 2, first=2)
+  for ours, theirs in zip(continued, from_start[2:]):
+    for key, value in ours.items():
+      np.testing.assert_array_equal(value, theirs[key])
+
+
+def test_another_seed_gives_other_clips(index):
+  ours = batches(reading(index, seed=1), 5)
+  theirs = batches(reading(index, seed=2), 5)
+  assert any((a['clip'] != b['clip']).any() for a, b in zip(ours, theirs))
+
+
+@pytest.mark.parametrize('stream', STREAMS)
+def test_a_test_clip_is_the_centre_of_all_frames(index, stream):
+  elements = list(clips.test_clips(index, stream).as_numpy_iterator())
+  assert [element['record'] for element in elements] == [0, 1, 2, 3, 4]
+  assert [element['label'] for element in elements] == [0, 1, 2, 0, 1]
+  for element in elements:
+    whole = whole_clip(index, element['record'], stream)
+    clip = clips.scale(element['clip'], stream).numpy()
+    centre = whole[:, 1:225, 8:232]
+    np.testing.assert_allclose(clip[:, :, 2:-2], centre[:, :, 2:-2], atol=2e-6)
+
+
+def test_a_damaged_record_is_replaced_and_told(tmp_path):
+  path, _ = small_records.write(tmp_path)
+  whole = record_index.build([path])
+  undamaged = batches(reading(whole), 6)
+  content = bytearray(path.read_bytes())
+  content[whole.offsets[1] + 500] ^= 255
+  path.write_bytes(content)
+  damaged = batches(reading(record_index.build([path])), 6)
+  for ours, theirs in zip(damaged, undamaged):
+    assert ours['record'] == theirs['record']
+    is_damaged = ours['record'][0] == 1
+    assert (ours['attempts'][0] > 0) == is_damaged
+    assert (ours['clip'] == theirs['clip']).all() != is_damaged
+  tested = clips.test_clips(record_index.build([path]), 'rgb')
+  assert [each['record'] for each in tested.as_numpy_iterator()] == [0, 2]
+
+
+def test_an_image_that_does_not_decode_costs_its_record_alone(tmp_path):
+  record = records.deserialize(small_records.serialized_clip(0, 0))
+  record.feature_lists[records.RGB_ENCODED][:] = [b'damaged'] * 10
+  good = small_records.serialized_clip(1, 1)
+  records.write_shard(tmp_path / 'shard', [records.serialize(record), good])
+  index = record_index.build([tmp_path / 'shard'])
+  for batch in batches(reading(index), 4):
+    assert (batch['attempts'][0] > 0) == (batch['record'][0] == 0)
+
+
+def test_data_that_is_all_damaged_is_an_error(tmp_path):
+  records.write_shard(tmp_path / 'shard', [b'no example'] * 3)
+  with pytest.raises(tf.errors.InvalidArgumentError):
+    batches(reading(record_index.build([tmp_path / 'shard'])), 1)
+
+
+def test_images_outside_the_window_are_not_decoded(tmp_path):
+  record = records.deserialize(small_records.serialized_clip(0, 0, 40))
+  for key in (records.RGB_ENCODED, records.FLOW_ENCODED):
+    record.feature_lists[key][-10:] = [b'damaged'] * 10
+  records.write_shard(tmp_path / 'shard', [records.serialize(record)])
+  index = record_index.build([tmp_path / 'shard'])
+  (batch,) = batches(reading(index, seed=5), 1)  # An early window.
+  assert batch['attempts'][0] == 0
+  assert not list(clips.test_clips(index, 'rgb'))

@@ -1,0 +1,18 @@
+"""The recipe's numbers are the published ones."""
+
+from two_stream import recipe
+
+
+def test_64_of_68_replicas_make_a_step_of_384_clips():
+  assert recipe.REPLICAS_TO_AGGREGATE + recipe.BACKUP_REPLICAS == 68
+  assert recipe.REPLICAS_TO_AGGREGATE * recipe.BATCH_SIZE == 384
+
+
+def test_a_training_clip_is_2_56_seconds():
+  assert recipe.TRAIN_FRAMES / 25 == 2.56
+
+
+def test_streams_differ_in_channels_names_and_length():
+  rgb, flow = recipe.STREAMS['rgb'], recipe.STREAMS['flow']
+  assert (rgb.scope, rgb.channels, rgb.max_steps) == ('RGB', 3, 115_000)
+  assert (flow.scope, flow.channels, flow.max_steps) == ('Flow', 2, 155_000)

@@ -81,9 +81,8 @@ flags.DEFINE_integer(
 
 def main():
   """Runs one task; returns the exit status."""
-  # TensorFlow only frames records here; it must not take a GPU or chat.
+  # TensorFlow only frames records here and must not take a GPU.
   os.environ['CUDA_VISIBLE_DEVICES'] = '-1'
-  os.environ.setdefault('TF_CPP_MIN_LOG_LEVEL', '3')
   task_index, num_tasks = task_from_flags(os.environ)
   summary, num_failed = preprocessing_job.run(
     preprocessing_job.Job(

@@ -14,6 +14,7 @@ from typing import NamedTuple
 import tqdm
 
 from two_stream import (
+  cli,
   errors,
   labels,
   preprocessing,
@@ -130,6 +131,7 @@ def _write_all(job, works, folder, class_names, encode):
   num_videos = sum(len(work.samples) for work in works)
   if not num_videos:
     return 0
+  cli.start_tensorflow()
   index_of = {name: index for index, name in enumerate(class_names)}
   sources = (
     _source(job, sample, index_of) for work in works for sample in work.samples

@@ -6,6 +6,8 @@ Carreira & Zisserman, https://arxiv.org/abs/1705.07750 ("paper").
 
 import collections
 
+from two_stream import errors
+
 Stream = collections.namedtuple(
   'Stream', 'scope channels max_steps learning_rates'
 )
@@ -49,3 +51,28 @@ DROPOUT_KEEP_PROB = 0.5  # README
 TRAIN_FRAMES = 64  # paper, sections 2.5 and 3
 # Testing takes the whole video; Kinetics' last 10 s.
 MAX_TEST_FRAMES = 250  # paper, section 2.5
+
+
+def parse_learning_rates(text):
+  """Reads rows of a schedule from '0:0.1,97000:0.01'.
+
+  Returns:
+    Rows as in `Stream.learning_rates`.
+
+  Raises:
+    InputError: if the text is no schedule that begins at step 0 and rises.
+  """
+  try:
+    rows = tuple(
+      (int(step), float(rate))
+      for step, rate in (row.split(':') for row in text.split(','))
+    )
+  except ValueError:
+    rows = ()
+  steps = [step for step, _ in rows]
+  if steps[:1] != [0] or steps != sorted(set(steps)):
+    raise errors.InputError(
+      f'{text!r} is no schedule of learning rates; it is written '
+      'first_step:rate,first_step:rate from step 0 on, as 0:0.1,97000:0.01'
+    )
+  return rows

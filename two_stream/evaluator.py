@@ -1,0 +1,89 @@
+"""The evaluator task: top-1 and top-5 of each new checkpoint on validation."""
+
+import logging
+import pathlib
+import sys
+
+import numpy as np
+import tensorflow as tf
+import tqdm
+
+from two_stream import (
+  clips,
+  errors,
+  inference,
+  recipe,
+  record_index,
+  records,
+  shards,
+)
+
+v1 = tf.compat.v1
+
+SPLIT = 'validation'
+
+
+def follow(job):
+  """Evaluates checkpoints as training writes them, until the last one.
+
+  Those that come while one is evaluated are skipped, but for the newest.
+
+  Args:
+    job: a `sync_training.Job`.
+  """
+  stream = job.hyperparameters.stream
+  index = record_index.build(shards.find(job.records_dir, SPLIT))
+  step = 0
+  with tf.Graph().as_default():  # The writer of TensorFlow 1 asks for one.
+    writer = v1.summary.FileWriter(str(pathlib.Path(job.train_dir, 'eval')))
+  for path in tf.train.checkpoints_iterator(str(job.train_dir)):
+    step = int(pathlib.Path(path).name.rpartition('-')[2])
+    try:
+      top_1, top_5 = evaluate(path, stream, index)
+    except errors.InputError as error:
+      # Training keeps the newest few; a slow evaluator may come too late.
+      logging.warning('%s', error)
+      continue
+    logging.info('step %d: top-1 %.4f, top-5 %.4f', step, top_1, top_5)
+    writer.add_summary(
+      v1.Summary(
+        value=[
+          v1.Summary.Value(tag='validation/top_1', simple_value=top_1),
+          v1.Summary.Value(tag='validation/top_5', simple_value=top_5),
+        ]
+      ),
+      step,
+    )
+    writer.flush()
+    if step >= job.max_steps:
+      return
+
+
+def evaluate(path, stream, index):
+  """Classifies a split with one stream.
+
+  Args:
+    path: a checkpoint's prefix.
+    stream: a key of `recipe.STREAMS`.
+    index: a `record_index.RecordIndex`.
+
+  Returns:
+    (top-1, top-5): shares of the labelled clips whose label is among the one or
+    five classes of the largest logits.
+
+  Raises:
+    InputError: if the checkpoint cannot be used, or no clip has a label.
+  """
+  classify = inference.classifier(path, recipe.STREAMS[stream].scope)
+  ranks = []
+  elements = clips.test_clips(index, stream)
+  for element in tqdm.tqdm(
+    elements, total=len(index), unit='clip', disable=not sys.stderr.isatty()
+  ):
+    label = int(element['label'])
+    if label != records.NO_LABEL:
+      logits = classify(clips.scale(element['clip'][tf.newaxis], stream))[0]
+      ranks.append(int(np.sum(logits > logits[label])))
+  if not ranks:
+    raise errors.InputError(f'{index.paths[0]}...: no clip has a label')
+  return np.mean(np.less(ranks, 1)), np.mean(np.less(ranks, 5))

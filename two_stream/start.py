@@ -1,0 +1,121 @@
+"""What a run starts from: its newest whole checkpoint, or given weights."""
+
+import logging
+
+import tensorflow as tf
+
+from two_stream import checkpoints, errors, inflation
+
+v1 = tf.compat.v1
+
+
+def discard_damaged(train_dir):
+  """Makes the newest whole checkpoint the one that is restored.
+
+  Newer ones, which broke off or were damaged, stay on the disk but are taken
+  off TensorFlow's list of checkpoints, with a warning.
+
+  Args:
+    train_dir: the folder of the training checkpoints.
+
+  Returns:
+    The checkpoint's prefix; None if training has not saved one yet.
+
+  Raises:
+    InputError: if there are checkpoints and none is whole.
+  """
+  state = tf.train.get_checkpoint_state(str(train_dir))
+  paths = list(state.all_model_checkpoint_paths) if state else []
+  listed = len(paths)
+  while paths and (reason := _damage(paths[-1])):
+    logging.warning('%s is skipped: %s', paths.pop(), reason)
+  if listed and not paths:
+    raise errors.InputError(
+      f'{train_dir}: none of the {listed} checkpoints can be read; copy one '
+      'back from a backup, or start anew in another --train_dir'
+    )
+  if len(paths) < listed:
+    v1.train.update_checkpoint_state(str(train_dir), paths[-1], paths)
+  return paths[-1] if paths else None
+
+
+def _damage(path):
+  """What is wrong with a checkpoint, '' if nothing is."""
+  try:
+    reader = tf.train.load_checkpoint(path)
+    for name in reader.get_variable_to_shape_map():
+      reader.get_tensor(name)  # Compares its checksum.
+  except (tf.errors.OpError, IndexError, RuntimeError, ValueError) as error:
+    return str(error).splitlines()[0]
+  return ''
+
+
+def initial_values(path, channels, num_classes):
+  """Reads the weights to start from.
+
+  Args:
+    path: prefix of an I3D checkpoint or of TF-slim's 2-D Inception-v1.
+    channels: of a frame.
+    num_classes: of the network to be trained.
+
+  Returns:
+    Arrays by path in the network. The logits' are missing if they are of other
+    classes.
+
+  Raises:
+    InputError: if the file cannot be used.
+  """
+  if inflation.is_inception_v1(path):
+    logging.info('inflating %s; the logits start at random', path)
+    return inflation.read(path, channels)
+  values = checkpoints.read(path)
+  found = checkpoints.describe(path).num_classes
+  if found == num_classes:
+    logging.info('starting from all of %s', path)
+    return values
+  logging.info(
+    'starting from %s but for its logits, which are of %d classes and not %d',
+    path,
+    found,
+    num_classes,
+  )
+  return {
+    name: value
+    for name, value in values.items()
+    if not name.startswith('Logits/')
+  }
+
+
+def assign(values, network, session):
+  """Sets a network's variables in a graph's session.
+
+  Args:
+    values: as `initial_values` gives them.
+    network: an `i3d.InceptionI3d` called in the session's graph.
+    session: a tf.compat.v1.Session.
+  """
+  for name, variable in checkpoints.variables(network).items():
+    if name in values:
+      # The initializer exists already; a finished graph takes no new ops.
+      initializer = variable.initializer
+      value = values[name].reshape(variable.shape)
+      session.run(initializer, {initializer.inputs[1]: value})
+
+
+def check_fit(values, network, path):
+  """Raises InputError unless the values have the network's shapes."""
+  problems = []
+  for name, variable in checkpoints.variables(network).items():
+    size = (
+      values[name].size if name in values else variable.shape.num_elements()
+    )
+    if size != variable.shape.num_elements():
+      problems.append(
+        f'{name} is {list(values[name].shape)} instead of {variable.shape}'
+      )
+  if problems:
+    raise errors.InputError(
+      f'{path} does not fit the network ({problems[0]}, and '
+      f'{len(problems) - 1} more); is it of this --stream and '
+      '--depth_multiplier?'
+    )

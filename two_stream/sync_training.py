@@ -1,0 +1,285 @@
+"""One task of a synchronous training job, from its start to its exit status.
+
+The recipe is DeepMind's: see recipe.py. What a replica computes is in
+training_graph.py, who does what in cluster.py, what happens around a step in
+hooks.py. A training folder holds
+
+    model.ckpt-<step>.*   the network in DeepMind's names, its momentum, the step
+    export/model.ckpt.*   at the end: the network alone, DeepMind's layout
+    events.out.*          summaries of training, and in eval/ of the evaluator
+"""
+
+import contextlib
+import functools
+import logging
+import pathlib
+from typing import NamedTuple
+
+import tensorflow as tf
+
+from two_stream import (
+  checkpoints,
+  clips,
+  cluster,
+  errors,
+  evaluator,
+  hooks,
+  labels,
+  recipe,
+  record_index,
+  shard_folder,
+  shards,
+  start,
+  training_graph,
+  watch,
+)
+
+v1 = tf.compat.v1
+
+_POLL_SECONDS = 1.0
+
+
+class Job(NamedTuple):
+  """What all tasks of a job have in common.
+
+  Attributes:
+    hyperparameters: `training_graph.Hyperparameters`.
+    records_dir: folder of the shards and their label map.
+    train_dir: folder of checkpoints and summaries, the same for chief and ps.
+    max_steps: number of updates.
+    init_checkpoint: what to start from, see `start.initial_values`; or None.
+    checkpoint_seconds: time between checkpoints.
+    stall_seconds: how long without a step until the chief says why.
+    max_damaged_records: more than these end the run.
+  """
+
+  hyperparameters: training_graph.Hyperparameters
+  records_dir: str
+  train_dir: str
+  max_steps: int
+  init_checkpoint: str | None = None
+  checkpoint_seconds: float = 600
+  stall_seconds: float = 300
+  max_damaged_records: int = 100
+
+  @property
+  def prefix(self):
+    """What the training checkpoints' names begin with."""
+    return str(pathlib.Path(self.train_dir, 'model.ckpt'))
+
+
+def run(job, place):
+  """Runs a task until its part of the job is done.
+
+  Args:
+    job: a `Job`.
+    place: this task's `cluster.Cluster`.
+
+  Returns:
+    The exit status: 0, or 128 + the number of the signal that stopped it.
+
+  Raises:
+    InputError: if the job cannot be done; a restart would not help.
+  """
+  if place.job_name == 'evaluator':
+    evaluator.follow(job)
+    return 0
+  server = cluster.start_server(place) if place.ps else None
+  if place.job_name == 'ps':
+    cluster.serve_until_done(place, server)
+    return 0
+  return train(job, place, server.target if server else '')
+
+
+def train(job, place, target=''):
+  """What a worker does.
+
+  Args:
+    job: a `Job`.
+    place: this task's `cluster.Cluster`.
+    target: of this task's server; '' in a job of one process.
+
+  Returns:
+    The exit status, as `run`.
+
+  Raises:
+    InputError: as `run`.
+  """
+  v1.logging.set_verbosity(v1.logging.ERROR)  # Deprecations, restarts...
+  names = labels.read_label_map(
+    pathlib.Path(job.records_dir, shard_folder.LABEL_MAP)
+  )
+  index = record_index.build(shards.find(job.records_dir, 'train'))
+  replica = _build(job, place, names, index)
+  init_fn = _prepare_chief(job, replica, len(names)) if place.is_chief else None
+  explain = functools.partial(hooks.missing_tasks_message, place)
+  watching = watch.Watch(
+    job.stall_seconds if place.is_chief and place.ps else None, explain
+  )
+  with watching.running():
+    _loop(job, place, replica, target, init_fn, index, watching)
+  if watching.signalled.is_set():
+    return 128 + watching.signal_number
+  return 0
+
+
+def _build(job, place, class_names, index):
+  parameters = job.hyperparameters
+  reading = clips.Reading(
+    index,
+    parameters.stream,
+    parameters.num_frames,
+    clips.flipped_labels(class_names),
+    parameters.seed,
+  )
+  return training_graph.build(
+    parameters,
+    len(class_names),
+    functools.partial(
+      clips.training_clips,
+      reading,
+      parameters.batch_size,
+      clips.Turn(place.task_index, place.num_workers),
+    ),
+    place,
+  )
+
+
+def _prepare_chief(job, replica, num_classes):
+  """Settles what to start from.
+
+  Returns:
+    None, or a function of scaffold and session that sets the first weights.
+  """
+  pathlib.Path(job.train_dir).mkdir(parents=True, exist_ok=True)
+  checkpoint = start.discard_damaged(job.train_dir)
+  if checkpoint:
+    logging.info('continuing from %s', checkpoint)
+    start.check_fit(checkpoints.read(checkpoint), replica.network, checkpoint)
+    return None
+  if not job.init_checkpoint:
+    logging.info('starting from random weights')
+    return None
+  channels = recipe.STREAMS[job.hyperparameters.stream].channels
+  values = start.initial_values(job.init_checkpoint, channels, num_classes)
+  start.check_fit(values, replica.network, job.init_checkpoint)
+  return lambda scaffold, session: start.assign(
+    values, replica.network, session
+  )
+
+
+def _loop(job, place, replica, target, init_fn, index, watching):
+  """Computes gradients until the job is done or this task is told to stop."""
+  stop = hooks.StopAt(replica, job.max_steps, watching.signalled)
+  with (
+    replica.graph.as_default(),
+    v1.device(cluster.variable_placement(place)),
+  ):
+    saver = v1.train.Saver(max_to_keep=5)
+    sign_off = cluster.sign_off_ops(place)
+    scaffold = v1.train.Scaffold(init_fn=init_fn, saver=saver)
+    all_hooks = _hooks(job, place, replica, saver, index, watching)
+    with _errors_explained(job, stop):
+      _wait_for_chief(place, target, watching)
+      with v1.train.MonitoredTrainingSession(
+        target,
+        place.is_chief,
+        checkpoint_dir=job.train_dir,
+        scaffold=scaffold,
+        hooks=[*all_hooks, stop],
+        save_checkpoint_secs=job.checkpoint_seconds,
+        save_summaries_steps=None,
+        save_summaries_secs=None,
+        log_step_count_steps=None,
+        # The chief's thread waits for gradients, which nobody sends any more.
+        stop_grace_period_secs=1,
+        config=place.session_config(),
+      ) as session:
+        while not session.should_stop():
+          session.run(replica.train)
+    if sign_off and not watching.signalled.is_set():
+      with v1.Session(target, config=place.session_config()) as session:
+        session.run(sign_off)
+  if place.is_chief and stop.step >= job.max_steps:
+    export(job)
+
+
+def _hooks(job, place, replica, saver, index, watching):
+  aggregate = job.hyperparameters.replicas_to_aggregate
+  tokens = training_graph.tokens_per_step(aggregate, place.num_workers)
+  every_worker = [
+    # Workers begin without a token, so that those of a step are exact.
+    replica.optimizer.make_session_run_hook(
+      place.is_chief, tokens - place.num_workers
+    ),
+    hooks.StartReading(replica, aggregate, place.num_workers),
+    hooks.ReportDamage(replica, index, job.max_damaged_records),
+    hooks.TellWatch(
+      watching,
+      saver if place.is_chief else None,
+      job.prefix,
+      replica.global_step,
+    ),
+  ]
+  if not place.is_chief:
+    return every_worker
+  if place.ps:
+    every_worker.append(hooks.ReplaceLostTokens(replica, place.num_workers))
+  clips_per_step = aggregate * job.hyperparameters.batch_size
+  return [
+    *every_worker,
+    hooks.Progress(replica, job.max_steps, clips_per_step, job.train_dir),
+  ]
+
+
+def _wait_for_chief(place, target, watching):
+  """Waits until the chief has set the variables.
+
+  MonitoredTrainingSession would do so too, but looks every 30 s only.
+  """
+  if place.is_chief:
+    return
+  uninitialized = v1.report_uninitialized_variables(v1.global_variables())
+  while not watching.signalled.is_set():
+    try:
+      with v1.Session(target, config=place.session_config()) as session:
+        if not session.run(uninitialized).size:
+          return
+    except (tf.errors.AbortedError, tf.errors.UnavailableError):
+      logging.info('a ps is not there yet')
+    watching.signalled.wait(_POLL_SECONDS)
+
+
+@contextlib.contextmanager
+def _errors_explained(job, stop):
+  """Turns what a restart would not mend into InputErrors."""
+  try:
+    yield
+  except (tf.errors.InvalidArgumentError, tf.errors.DataLossError) as error:
+    if training_graph.NOT_FINITE in error.message:
+      last = tf.train.latest_checkpoint(str(job.train_dir))
+      raise errors.InputError(
+        f'step {stop.step}: the loss or its gradient is not finite; stopped '
+        f'before it was applied. {last} is the last checkpoint; lower '
+        '--learning_rates and run again'
+      ) from error
+    if 'IteratorGetNext' in error.message:
+      raise errors.InputError(
+        f'{job.records_dir}: 10 records in a row cannot be used '
+        f'({error.message.splitlines()[0]}); preprocess again'
+      ) from error
+    raise
+
+
+def export(job):
+  """Writes the newest checkpoint's network alone, in DeepMind's layout.
+
+  Returns:
+    The new checkpoint's prefix.
+  """
+  source = tf.train.latest_checkpoint(str(job.train_dir))
+  path = pathlib.Path(job.train_dir, 'export', 'model.ckpt')
+  scope = recipe.STREAMS[job.hyperparameters.stream].scope
+  checkpoints.write(checkpoints.read(source), path, scope)
+  logging.info('exported %s to %s', source, path)
+  return path

@@ -1,0 +1,71 @@
+"""Stands in for train.py: a task that behaves as a test wants it to.
+
+    stand_in_task.py FOLDER PLAN
+
+PLAN is JSON: {task: [what to do at its first start, at its second, ...]}; the
+last is repeated, and without a plan a task sleeps. Each start leaves a file
+FOLDER/<task>.<number of the start> with the process id.
+"""
+
+import itertools
+import json
+import os
+import pathlib
+import signal
+import sys
+import time
+
+folder = pathlib.Path(sys.argv[1])
+plan = json.loads(sys.argv[2])
+task = json.loads(os.environ['TF_CONFIG'])['task']
+name = f'{task["type"]} {task["index"]}'
+
+
+def mark_start():
+  for number in itertools.count():
+    path = folder / f'{name}.{number}'
+    if not path.exists():
+      temporary = folder / f'.{name}.{number}'
+      temporary.write_text(str(os.getpid()))
+      temporary.rename(path)
+      return number
+
+
+def wait_for(names):
+  while not all((folder / each).exists() for each in names.split(',')):
+    time.sleep(0.01)
+
+
+def save_and_leave(number, frame):
+  """As the chief: needs the ps, which must be there still."""
+  del frame
+  ps = int((folder / 'ps 0.0').read_text())
+  os.kill(ps, 0)
+  (folder / 'saved').touch()
+  sys.exit(128 + number)
+
+
+start = mark_start()
+actions = plan.get(name, ['sleep'])
+action, _, argument = actions[min(start, len(actions) - 1)].partition(' ')
+if action == 'wait':  # for files, then end well
+  wait_for(argument)
+elif action == 'status':
+  sys.exit(int(argument))
+elif action == 'kill':  # itself, once files are there
+  wait_for(argument or '.')
+  os.kill(os.getpid(), signal.SIGKILL)
+elif action == 'mistake':
+  sys.exit(f'error: {argument}')
+elif action == 'print':
+  sys.stdout.write(argument)
+elif action == 'save':  # on SIGTERM
+  signal.signal(signal.SIGTERM, save_and_leave)
+  (folder / f'ready {name}').touch()
+  time.sleep(60)
+elif action == 'stubborn':
+  signal.signal(signal.SIGTERM, signal.SIG_IGN)
+  (folder / f'ready {name}').touch()
+  time.sleep(60)
+else:
+  time.sleep(60)

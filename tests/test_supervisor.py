@@ -1,0 +1,256 @@
+"""Processes that die, and what becomes of the others."""
+
+import contextlib
+import json
+import os
+import pathlib
+import signal
+import subprocess
+import sys
+import threading
+import time
+
+import pytest
+
+from two_stream import supervisor, tf_config
+from two_stream.supervisor import Task
+
+ALL_ONCE = 'chief 0.0,worker 0.0,worker 1.0,ps 0.0,evaluator 0.0'
+STAND_IN = pathlib.Path(__file__).with_name('stand_in_task.py')
+CLUSTER = {'chief': 1, 'worker': 2, 'ps': 1, 'evaluator': 1}
+TASKS = [
+  Task(job, index) for job, count in CLUSTER.items() for index in range(count)
+]
+
+# The same job in a process of its own, to be signalled.
+PROGRAM = """
+import json, sys
+from two_stream import supervisor
+command, environments = json.load(sys.stdin)
+sys.exit(supervisor.run(
+  command,
+  {supervisor.Task(*json.loads(task)): e for task, e in environments.items()},
+  max_restarts=1,
+))
+"""
+
+
+@pytest.fixture(autouse=True)
+def impatient(monkeypatch):
+  monkeypatch.setattr(supervisor, '_RESTART_SECONDS', 0.05)
+  monkeypatch.setattr(supervisor, '_FINISH_SECONDS', 0.3)
+
+
+@pytest.fixture(autouse=True)
+def no_orphans(tmp_path):
+  """Whatever a test does, no process is left."""
+  yield
+  deadline = time.monotonic() + 5
+  while (left := running(tmp_path)) and time.monotonic() < deadline:
+    time.sleep(0.01)
+  for pid in left:
+    with contextlib.suppress(ProcessLookupError):
+      os.kill(pid, signal.SIGKILL)
+  assert not left
+
+
+def running(folder):
+  """Ids of the stand-ins of a test that still run."""
+  pids = [int(path.read_text()) for path in folder.glob('[!.]*.*[0-9]')]
+  return [pid for pid in pids if is_running(pid, folder)]
+
+
+def is_running(pid, folder):
+  try:
+    arguments = pathlib.Path(f'/proc/{pid}/cmdline').read_bytes()
+  except FileNotFoundError:
+    return False
+  return str(folder).encode() in arguments
+
+
+def job(folder, plan):
+  """The command and the environments of a job of stand-ins."""
+  command = [sys.executable, str(STAND_IN), str(folder), json.dumps(plan)]
+  return command, {
+    task: {'TF_CONFIG': tf_config.to_json({}, task.job, task.index)}
+    for task in TASKS
+  }
+
+
+def run(folder, plan, max_restarts=3):
+  """Runs a job; an evaluator without a plan has nothing to do."""
+  plan = {'evaluator 0': ['status 0'], **plan}
+  return supervisor.run(*job(folder, plan), max_restarts)
+
+
+def starts(folder):
+  """{task: how often it was started}."""
+  return {
+    name: len(list(folder.glob(f'{name}.*')))
+    for name in (f'{task.job} {task.index}' for task in TASKS)
+  }
+
+
+def wait_for(folder, *names):
+  deadline = time.monotonic() + 20
+  while not all((folder / name).exists() for name in names):
+    assert time.monotonic() < deadline, list(folder.iterdir())
+    time.sleep(0.01)
+
+
+@contextlib.contextmanager
+def in_process(folder, plan):
+  """A job in a process of its own."""
+  command, environments = job(folder, plan)
+  process = subprocess.Popen(
+    [sys.executable, '-c', PROGRAM],
+    stdin=subprocess.PIPE,
+    stderr=subprocess.PIPE,
+  )
+  keyed = {json.dumps(task): value for task, value in environments.items()}
+  process.stdin.write(json.dumps([command, keyed]).encode())
+  process.stdin.close()
+  try:
+    yield process
+  finally:
+    process.kill()
+    process.wait()
+    process.stderr.close()
+
+
+def test_job_is_done_when_chief_and_followers_are(tmp_path):
+  plan = {
+    'chief 0': [f'wait {ALL_ONCE}'],
+    'worker 0': ['status 0'],
+    'worker 1': [f'wait {ALL_ONCE}'],
+    'ps 0': [f'wait {ALL_ONCE}'],
+  }
+  assert run(tmp_path, plan) == 0
+  assert set(starts(tmp_path).values()) == {1}
+
+
+def test_those_that_do_not_follow_the_chief_are_ended(tmp_path):
+  assert run(tmp_path, {'chief 0': ['wait ps 0.0']}) == 0
+
+
+def test_evaluator_may_take_longer_than_the_others(tmp_path, monkeypatch):
+  monkeypatch.setattr(supervisor, '_FINISH_SECONDS', 0.1)
+  plan = {
+    'chief 0': ['wait ps 0.0'],
+    'evaluator 0': ['kill ps 0.0', 'wait late'],
+  }
+  threading.Timer(1.5, (tmp_path / 'late').touch).start()
+  assert run(tmp_path, plan) == 0
+  assert (tmp_path / 'late').exists()
+  assert starts(tmp_path)['evaluator 0'] == 2
+
+
+@pytest.mark.parametrize('task', ['worker 1', 'evaluator 0'])
+def test_dead_task_is_restarted_alone(task, tmp_path):
+  plan = {
+    'chief 0': [f'wait {task}.2'],
+    task: [f'kill {ALL_ONCE}', 'status 7', 'status 0'],
+  }
+  assert run(tmp_path, plan) == 0
+  expected = dict.fromkeys(starts(tmp_path), 1)
+  assert starts(tmp_path) == {**expected, task: 3}
+
+
+@pytest.mark.parametrize('task', ['chief 0', 'ps 0'])
+def test_state_is_restarted_as_a_whole(task, tmp_path):
+  all_again = 'chief 0.1,worker 0.1,worker 1.1,ps 0.1'
+  plan = {
+    'chief 0': ['sleep', f'wait {all_again}'],
+    'evaluator 0': [f'wait {all_again}'],
+  }
+  plan[task] = [f'kill {ALL_ONCE}', f'wait {all_again}']
+  assert run(tmp_path, plan) == 0
+  expected = dict.fromkeys(starts(tmp_path), 2)
+  assert starts(tmp_path) == {**expected, 'evaluator 0': 1}
+
+
+@pytest.mark.parametrize(
+  'action, status', [('kill', 137), ('status 7', 7), ('status 1', 1)]
+)
+def test_too_many_deaths_end_the_job(action, status, tmp_path):
+  assert run(tmp_path, {'worker 0': [action]}, max_restarts=2) == status
+  assert starts(tmp_path)['worker 0'] == 3
+
+
+def test_deaths_are_counted_for_each_task(tmp_path):
+  plan = {
+    'worker 0': ['kill', 'sleep'],
+    'worker 1': ['kill worker 0.1', 'sleep'],
+    'chief 0': ['wait worker 1.1'],
+  }
+  assert run(tmp_path, plan, max_restarts=1) == 0
+
+
+def test_users_mistake_is_not_tried_again(tmp_path, capfd):
+  plan = {'worker 0': ['mistake no such folder']}
+  assert run(tmp_path, plan) == 1
+  assert starts(tmp_path)['worker 0'] == 1
+  assert '[worker 0] error: no such folder\n' in capfd.readouterr().err
+
+
+def test_lines_stand_behind_their_task(tmp_path, capfd):
+  plan = {
+    'chief 0': ['wait worker 1.0'],
+    'worker 0': ['print one\ntwo'],
+    'worker 1': ['print 10 %\r20 %\r\n'],
+  }
+  assert run(tmp_path, plan) == 0
+  out = capfd.readouterr().out
+  assert '[worker 0] one\n' in out
+  assert '[worker 0] two\n' in out
+  assert '[worker 1] 10 %\r[worker 1] 20 %\r\n' in out
+
+
+@pytest.mark.parametrize(
+  'number, status',
+  [(signal.SIGTERM, 143), (signal.SIGINT, 130), (signal.SIGHUP, 129)],
+)
+def test_signal_lets_the_chief_save_while_it_has_its_ps(
+  number, status, tmp_path
+):
+  plan = {'chief 0': ['save']}
+  with in_process(tmp_path, plan) as process:
+    wait_for(tmp_path, 'ready chief 0', 'evaluator 0.0')
+    process.send_signal(number)
+    assert process.wait(20) == status
+  assert (tmp_path / 'saved').exists()
+  assert not running(tmp_path)
+
+
+def test_failure_lets_the_chief_save_too(tmp_path):
+  plan = {'chief 0': ['save'], 'worker 0': ['kill ready chief 0,ps 0.0']}
+  assert run(tmp_path, plan, max_restarts=0) == 137
+  assert (tmp_path / 'saved').exists()
+
+
+def test_second_signal_ends_at_once(tmp_path):
+  with in_process(tmp_path, {'chief 0': ['stubborn']}) as process:
+    wait_for(tmp_path, 'ready chief 0', 'evaluator 0.0')
+    process.send_signal(signal.SIGINT)
+    for line in process.stderr:
+      if b'SIGINT' in line:
+        break
+    assert process.poll() is None
+    process.send_signal(signal.SIGINT)
+    assert process.wait(10) == 130
+
+
+def test_no_task_survives_kill_9(tmp_path):
+  with in_process(tmp_path, {'ps 0': ['stubborn']}) as process:
+    wait_for(tmp_path, 'ready ps 0', *ALL_ONCE.split(','))
+    assert len(running(tmp_path)) == len(TASKS)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+
+
+def test_tasks_do_not_get_the_terminals_ctrl_c(tmp_path):
+  with in_process(tmp_path, {}) as process:
+    wait_for(tmp_path, *ALL_ONCE.split(','))
+    groups = {os.getpgid(pid) for pid in running(tmp_path)}
+    assert len(groups) == len(TASKS)
+    assert os.getpgid(process.pid) not in groups

@@ -21,6 +21,7 @@ from two_stream import (
   labels,
   preprocessing_job,
   records,
+  shard_folder,
   shards,
 )
 
@@ -223,6 +224,23 @@ def test_a_rerun_adds_what_failed_before_and_leaves_the_rest(
   assert len(changed) == 1
 
 
+def test_a_run_killed_before_it_forgot_a_failure_is_continued(
+  good, undisturbed, tmp_path
+):
+  """The shard has the record already; the failures file still names it."""
+  job = make_job(good, tmp_path / 'records')
+  shutil.copytree(undisturbed, job.output_dir)
+  plan = shards.plan(
+    'train', labels.read_samples(job.labels_dir, 'train'), SHARD_SIZE
+  )
+  folder = shard_folder.ShardFolder(job.output_dir)
+  folder.record_failures(plan[0], [(plan[0].samples[1], 'why')])
+  summary, num_failed = preprocessing_job.run(job)
+  assert num_failed == 0
+  assert summary['splits']['train']['clips'] == NUM_GOOD - 1
+  assert shard_bytes(job.output_dir) == shard_bytes(undisturbed)
+
+
 def test_other_settings_on_an_old_folder_are_refused(good, undisturbed):
   for changes in ({'frames_per_second': None}, {'shard_size': 1}):
     with pytest.raises(
@@ -401,14 +419,15 @@ def test_runs_killed_at_any_moment_end_in_the_same_shards(
   for i in range(num_videos):
     original = good / 'videos' / f'{i % NUM_GOOD}.webm'
     shutil.copy(original, data / 'videos' / f'{i}.webm')
-  write_labels(data / 'labels', map(entry, range(num_videos)))
+  write_labels(data / 'labels', map(entry, range(num_videos + 1)))
   undisturbed = make_job(data, tmp_path / 'undisturbed', shard_size=1)
   preprocessing_job.run(undisturbed)
   disturbed = undisturbed._replace(output_dir=tmp_path / 'disturbed')
   num_killed = kill_and_rerun(disturbed, num_kills)
   assert num_killed >= num_kills * 5 / 6
   whole = shard_bytes(undisturbed.output_dir)
-  assert len(whole) == num_videos
+  assert len(whole) == num_videos + 1
+  assert set(failures_of(undisturbed.output_dir)) == {str(num_videos)}
   assert shard_bytes(disturbed.output_dir) == whole
   assert not list(disturbed.output_dir.glob('.*.tmp'))
   for name in ('failures.jsonl', 'summary.json', 'parameters.json'):

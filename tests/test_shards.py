@@ -57,13 +57,13 @@ def make_folder(tmp_path, plan):
 
 def test_a_shard_is_complete_when_it_is_there_and_lacks_nothing(folder, plan):
   shard = plan[0]
-  assert not folder.is_complete(shard)
+  assert folder.lacking(shard) == shard.samples
   folder.path(shard).touch()
-  assert folder.is_complete(shard)
-  folder.record_failures(shard, [(shard.samples[0], 'why')])
-  assert not folder.is_complete(shard)
+  assert folder.lacking(shard) == []
+  folder.record_failures(shard, [(shard.samples[3], 'why')])
+  assert folder.lacking(shard) == [shard.samples[3]]
   folder.record_failures(shard, [])
-  assert folder.is_complete(shard)
+  assert folder.lacking(shard) == []
 
 
 def test_the_summary_counts_what_is_there(folder, plan):

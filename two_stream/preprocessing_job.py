@@ -7,6 +7,7 @@ shard that is being written.
 """
 
 import heapq
+import itertools
 import pathlib
 import sys
 from typing import NamedTuple
@@ -97,7 +98,7 @@ def run(job, encode=preprocessing.encode_video):
   every_shard = [shard for plan in plans.values() for shard in plan]
   share = every_shard[job.task_index :: job.num_tasks]
   folder.claim(share)
-  works = [Work(shard, _lacking(folder, shard)) for shard in share]
+  works = [Work(shard, folder.lacking(shard)) for shard in share]
   works = [work for work in works if work.samples]
   _report(f'{len(share) - len(works)} of {len(share)} shards are complete')
   num_failed = _write_all(job, works, folder, class_names, encode)
@@ -110,16 +111,6 @@ def _check_videos(videos_dir):
     raise errors.InputError(f'{folder}: no such folder; see --videos_dir')
   if next(folder.glob('*.webm'), None) is None:
     raise errors.InputError(f'{folder}: has no .webm file; see --videos_dir')
-
-
-def _lacking(folder, shard):
-  """Lists the samples that a shard on disk lacks; all if there is none."""
-  if folder.is_complete(shard):
-    return []
-  if not folder.path(shard).exists():
-    return shard.samples
-  present = {_sample_id(x) for x in records.read_shard(folder.path(shard))}
-  return [sample for sample in shard.samples if sample.id not in present]
 
 
 def _sample_id(serialized):
@@ -191,12 +182,13 @@ def _extend(folder, work, results):
     else:
       new.append(records.serialize(result))
   if new:
-    place = {sample.id: i for i, sample in enumerate(work.shard.samples)}
+    position = {sample.id: i for i, sample in enumerate(work.shard.samples)}
+    place = lambda serialized: position[_sample_id(serialized)]
     path = folder.path(work.shard)
-    merged = heapq.merge(
-      records.read_shard(path), new, key=lambda x: place[_sample_id(x)]
-    )
-    records.write_shard(path, merged)
+    merged = heapq.merge(records.read_shard(path), new, key=place)
+    # A run killed after this statement leaves the record and its failure.
+    groups = itertools.groupby(merged, key=place)
+    records.write_shard(path, (next(group) for _, group in groups))
   folder.record_failures(work.shard, failures)
   return len(failures)
 

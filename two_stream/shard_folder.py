@@ -48,9 +48,14 @@ class ShardFolder:
     """Where a shard is or will be."""
     return self.folder / f'{shard.name}.tfrecord'
 
-  def is_complete(self, shard):
-    """Whether the shard is there and lacks no video."""
-    return self.path(shard).exists() and not self._failures(shard).exists()
+  def lacking(self, shard):
+    """Lists the samples to put into a shard: none if it is complete."""
+    if not self.path(shard).exists():
+      return shard.samples
+    path = self._failures(shard)
+    failed = path.read_text().splitlines() if path.exists() else []
+    ids = {json.loads(line)['id'] for line in failed}
+    return [sample for sample in shard.samples if sample.id in ids]
 
   def claim(self, plan):
     """Reserves shards for this process until it ends.

@@ -6,13 +6,16 @@
 # Writes OUT_DIR/{imagenet,no_imagenet}_{rgb,flow,joint}.txt, and
 # no_imagenet_rgb600.txt where DATA_DIR has the Kinetics-600 checkpoint. A
 # combination whose checkpoints DATA_DIR lacks is left out, and said so. The
-# first failure ends the run. PYTHON chooses the interpreter.
+# first failure ends the run. PYTHON names the interpreter; default: the one of
+# .venv where there is one, else python3.
 set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 data_dir=${1:-$here/data}
 out_dir=${2:-$here/out}
-python=${PYTHON:-python}
+python=$here/.venv/bin/python
+[[ -x $python ]] || python=python3
+python=${PYTHON:-$python}
 
 # Whether DATA_DIR has every checkpoint named.
 has() {

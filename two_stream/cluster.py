@@ -67,7 +67,7 @@ class Cluster(NamedTuple):
     )
 
   def session_config(self):
-    """Sessions see the ps and their own task, so other tasks may come and go."""
+    """Sessions see the ps and their own task: other tasks come and go."""
     filters = ['/job:ps', self.device] if self.ps else []
     return v1.ConfigProto(device_filters=filters, allow_soft_placement=True)
 

@@ -1,5 +1,6 @@
 """What happens around each gradient: start, progress, damage, the end."""
 
+import functools
 import logging
 import sys
 import time
@@ -120,8 +121,8 @@ class ReportDamage(v1.train.SessionRunHook):
       raise errors.InputError(
         f'{len(self.damaged)} records cannot be used, the last '
         f'{self._index.name(record)}: they are damaged, smaller than 224 '
-        'pixels or without a label of label_map.txt; preprocess again, or raise '
-        '--max_damaged_records'
+        'pixels or without a label of label_map.txt; preprocess again, or '
+        'raise --max_damaged_records'
       )
 
 
@@ -216,26 +217,32 @@ class Progress(v1.train.SessionRunHook):
 class TellWatch(v1.train.SessionRunHook):
   """Tells a `watch.Watch` of progress, and how to save in an emergency."""
 
-  def __init__(self, watch, saver, path, global_step):
+  def __init__(self, watch, replica, saver=None, path=None):
     """`saver` saves to `path`; None where this task does not save."""
     self._watch = watch
+    self._replica = replica
     self._saver = saver
     self._path = path
-    self._global_step = global_step
+
+  def begin(self):
+    """Makes the last op of the graph."""
+    self._step = self._replica.global_step.read_value()
 
   def after_create_session(self, session, coord):
     """Gives the watch the new session."""
     del coord
     self._watch.progress()
     if self._saver is not None:
-      self._watch.save = lambda: self._saver.save(
-        session, self._path, self._global_step
-      )
+      self._watch.save = functools.partial(self._save, session)
 
   def after_run(self, run_context, run_values):
     """Restarts the clock."""
     del run_context, run_values
     self._watch.progress()
+
+  def _save(self, session):
+    with self._replica.graph.as_default():
+      self._saver.save(session, self._path, int(session.run(self._step)))
 
 
 def missing_tasks_message(place, seconds):

@@ -4,7 +4,7 @@ The recipe is DeepMind's: see recipe.py. What a replica computes is in
 training_graph.py, who does what in cluster.py, what happens around a step in
 hooks.py. A training folder holds
 
-    model.ckpt-<step>.*   the network in DeepMind's names, its momentum, the step
+    model.ckpt-<step>.*   the network in DeepMind's names, momentum, the step
     export/model.ckpt.*   at the end: the network alone, DeepMind's layout
     events.out.*          summaries of training, and in eval/ of the evaluator
 """
@@ -215,10 +215,7 @@ def _hooks(job, place, replica, saver, index, watching):
     hooks.StartReading(replica, aggregate, place.num_workers),
     hooks.ReportDamage(replica, index, job.max_damaged_records),
     hooks.TellWatch(
-      watching,
-      saver if place.is_chief else None,
-      job.prefix,
-      replica.global_step,
+      watching, replica, saver if place.is_chief else None, job.prefix
     ),
   ]
   if not place.is_chief:

@@ -107,7 +107,6 @@ def build(hyperparameters, num_classes, make_dataset, place):
   with (
     tf.Graph().as_default() as graph,
     v1.device(cluster.variable_placement(place)),
-    tf.variable_creator_scope(functools.partial(_read_once, place.device)),
   ):
     v1.set_random_seed(hyperparameters.seed)
     global_step = v1.train.get_or_create_global_step()
@@ -116,11 +115,14 @@ def build(hyperparameters, num_classes, make_dataset, place):
       iterator = v1.data.make_initializable_iterator(make_dataset(first_batch))
       batch = iterator.get_next()
     network.dropout_seed = tf.stack([hyperparameters.seed, batch['number'][0]])
-    logits, _ = network(
-      clips.scale(batch['clip'], hyperparameters.stream),
-      is_training=True,
-      dropout_keep_prob=hyperparameters.dropout_keep_prob,
-    )
+    # Not for the global step, of which tokens need the value of the moment.
+    read_once = functools.partial(_read_once, place.device)
+    with tf.variable_creator_scope(read_once):
+      logits, _ = network(
+        clips.scale(batch['clip'], hyperparameters.stream),
+        is_training=True,
+        dropout_keep_prob=hyperparameters.dropout_keep_prob,
+      )
     loss = _loss(logits, batch['label'], network, hyperparameters.weight_decay)
     rate = learning_rate(global_step, hyperparameters.learning_rates)
     # With more workers than gradients to a step, the slowest are backups; with

@@ -8,20 +8,23 @@ restarted; the chief or a ps with all workers and ps, from the last checkpoint.
 Ctrl-C and SIGTERM save a checkpoint and end the job; the same command continues
 it.
 
-TensorFlow's servers listen on every network interface, whatever address they
-are given, and have no authentication: keep the machine behind a firewall.
+TensorFlow's servers have no authentication and listen on every interface. The
+job therefore runs in a network of its own, which nothing else reaches and which
+reaches nothing else; --noprivate_network runs it in the machine's, for data
+that TensorFlow reads over the network. Keep strangers off the machine then.
 
 Exit status: 0 when training is done; that of the task that failed too often or
 by the user's mistake; 128 + the number of the signal that ended the job.
 """
 
 import functools
+import logging
 import pathlib
 import sys
 
 from absl import flags
 
-from two_stream import cli, local_cluster, supervisor
+from two_stream import cli, local_cluster, private_network, supervisor
 
 FLAGS = flags.FLAGS
 
@@ -50,6 +53,9 @@ flags.DEFINE_list(
   [],
   'Numbers of the GPUs that workers and evaluator use, one each, in turns.',
 )
+flags.DEFINE_boolean(
+  'private_network', True, 'Whether to keep the servers from all other traffic.'
+)
 flags.DEFINE_integer(
   'max_restarts', 3, 'How often a task may be restarted.', lower_bound=0
 )
@@ -60,6 +66,8 @@ def main(train_flags):
   command = [sys.executable, str(TRAIN)]
   if FLAGS.num_backup:
     command.append(f'--replicas_to_aggregate={FLAGS.num_workers}')
+  if FLAGS.private_network:
+    enter_private_network()
   with local_cluster.environments(
     FLAGS.num_workers + FLAGS.num_backup,
     FLAGS.num_ps,
@@ -68,6 +76,18 @@ def main(train_flags):
   ) as environments:
     return supervisor.run(
       [*command, *train_flags], environments, FLAGS.max_restarts
+    )
+
+
+def enter_private_network():
+  """Enters one, or warns that this system has none."""
+  try:
+    private_network.enter()
+  except OSError as error:
+    logging.warning(
+      'no network of its own for this job (%s): whoever reaches this machine '
+      'reaches its servers, which obey anybody',
+      error,
     )
 
 

@@ -171,8 +171,12 @@ class BySize:
   def __call__(self, op):
     """Chooses the ps of a variable's op; see replica_device_setter."""
     shape = tf.TensorShape(op.get_attr('shape'))
+    return self.place(shape.num_elements() * op.get_attr('dtype').size)
+
+  def place(self, size):
+    """Chooses the ps of a variable of that many bytes."""
     task = self.loads.index(min(self.loads))
-    self.loads[task] += shape.num_elements() * op.get_attr('dtype').size
+    self.loads[task] += size
     return task
 
 

@@ -100,7 +100,7 @@ def test_status_of_a_failing_job_is_that_of_its_task(local):
 
 
 # As srun does: every task of every node, told where it is; all are ended if one
-# fails, and get SIGTERM when srun does.
+# fails, and get SIGTERM by scancel.
 SRUN = """
 import itertools, os, signal, subprocess, sys, time
 command = sys.argv[1:]
@@ -124,6 +124,8 @@ tasks = [
   for node, local in places
 ]
 signal.signal(signal.SIGTERM, lambda number, _: send(number))
+with open('srun.pid', 'w') as stream:
+  stream.write(str(os.getpid()))
 while None in (statuses := [task.poll() for task in tasks]):
   if any(statuses):
     send(signal.SIGKILL)
@@ -139,6 +141,13 @@ print(*(
 """
 
 
+SCANCEL = """
+import os, sys
+assert sys.argv[1:] == ['--signal=TERM', '1234567']
+os.kill(int(open('srun.pid').read()), 15)
+"""
+
+
 @pytest.fixture
 def slurm(tmp_path):
   """A checkout whose train.py is a stand-in, and the commands of Slurm.
@@ -149,7 +158,8 @@ def slurm(tmp_path):
   """
   commands = tmp_path / 'bin'
   commands.mkdir()
-  for name, text in (('srun', SRUN), ('scontrol', SCONTROL)):
+  texts = {'srun': SRUN, 'scontrol': SCONTROL, 'scancel': SCANCEL}
+  for name, text in texts.items():
     (commands / name).write_text(f'#!{sys.executable}\n{text}')
     (commands / name).chmod(0o755)
   (tmp_path / '.venv').symlink_to(sys.prefix)

@@ -58,6 +58,15 @@ def test_a_task_that_goes_wrong_costs_only_itself():
   }
 
 
+def test_many_dying_workers_lose_no_other_task():
+  tasks = ['exit', 'a', 'die', 'b'] * 3
+  with make_pool(num_workers=4) as pool:
+    results = list(pool.map(tasks))
+  assert results[1::4] == ['aa'] * 3
+  assert results[3::4] == ['bb'] * 3
+  assert all(isinstance(r, worker_pool.Failure) for r in results[::2])
+
+
 def test_workers_that_cannot_start_end_the_run():
   pool = worker_pool.worker_pool(
     pool_tasks.misbehave, 1, 60, start=pool_tasks.sleep
@@ -67,10 +76,9 @@ def test_workers_that_cannot_start_end_the_run():
 
 
 def test_workers_have_no_tensorflow_and_one_thread():
-  pool = worker_pool.worker_pool(
+  with worker_pool.worker_pool(
     pool_tasks.describe_process, 1, 60, preprocessing.start_worker
-  )
-  with pool:
+  ) as pool:
     assert list(pool.map([0])) == [(0, False, 1)]
 
 

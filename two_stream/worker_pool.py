@@ -125,6 +125,8 @@ class WorkerPool:
         number, results[number] = worker.receive()
       elif time.monotonic() > worker.deadline:
         number, results[number] = worker.give_up()
+      else:
+        continue
       if not worker.process.is_alive():
         self._replace(worker)
     return results

@@ -17,6 +17,18 @@ import numpy as np
 from two_stream import codecs, errors, labels, records, tvl1, video
 
 _LIBRARIES = ('numba', 'numpy', 'opencv-python')
+_TVL1_SETTINGS = (
+  'TAU',
+  'LAMBDA',
+  'THETA',
+  'NUM_SCALES',
+  'SCALE_STEP',
+  'NUM_WARPS',
+  'OUTER_ITERATIONS',
+  'INNER_ITERATIONS',
+  'EPSILON',
+  'MEDIAN_SIZE',
+)
 
 
 class Source(NamedTuple):
@@ -171,6 +183,7 @@ def parameters(frames_per_second, short_side):
     'flow_bound': video.FLOW_BOUND,
     'flow_code': f'{codecs.FLOW_ZERO} + round({codecs.FLOW_STEPS} v / bound)',
     'flow_algorithm': 'TV-L1',
+    **{name.lower(): getattr(tvl1, name) for name in _TVL1_SETTINGS},
   }
 
 

@@ -7,7 +7,6 @@ last is repeated, and without a plan a task sleeps. Each start leaves a file
 FOLDER/<task>.<number of the start> with the process id.
 """
 
-import itertools
 import json
 import os
 import pathlib
@@ -22,13 +21,12 @@ name = f'{task["type"]} {task["index"]}'
 
 
 def mark_start():
-  for number in itertools.count():
-    path = folder / f'{name}.{number}'
-    if not path.exists():
-      temporary = folder / f'.{name}.{number}'
-      temporary.write_text(str(os.getpid()))
-      temporary.rename(path)
-      return number
+  """Leaves the file of this start; returns how many there were before."""
+  number = len(list(folder.glob(f'{name}.*')))
+  temporary = folder / f'.{name}.{number}'
+  temporary.write_text(str(os.getpid()))
+  temporary.rename(folder / f'{name}.{number}')
+  return number
 
 
 def wait_for(names):

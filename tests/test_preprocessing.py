@@ -83,7 +83,7 @@ def test_the_record_tells_how_it_was_made(videos):
   assert parameters['short_side'] == 48
   assert parameters['jpeg_quality'] == 95
   assert parameters['flow_bound'] == 20
-  assert parameters['lambda'] == 0.15
+  assert parameters['tvl1']['lambda'] == 0.15
   assert parameters['numpy'] == np.__version__
 
 

@@ -17,18 +17,6 @@ import numpy as np
 from two_stream import codecs, errors, labels, records, tvl1, video
 
 _LIBRARIES = ('numba', 'numpy', 'opencv-python')
-_TVL1_SETTINGS = (
-  'TAU',
-  'LAMBDA',
-  'THETA',
-  'NUM_SCALES',
-  'SCALE_STEP',
-  'NUM_WARPS',
-  'OUTER_ITERATIONS',
-  'INNER_ITERATIONS',
-  'EPSILON',
-  'MEDIAN_SIZE',
-)
 
 
 class Source(NamedTuple):
@@ -182,8 +170,16 @@ def parameters(frames_per_second, short_side):
     'jpeg_quality': codecs.JPEG_QUALITY,
     'flow_bound': video.FLOW_BOUND,
     'flow_code': f'{codecs.FLOW_ZERO} + round({codecs.FLOW_STEPS} v / bound)',
-    'flow_algorithm': 'TV-L1',
-    **{name.lower(): getattr(tvl1, name) for name in _TVL1_SETTINGS},
+    'tvl1': _public_constants(tvl1),
+  }
+
+
+def _public_constants(module):
+  """The settings of an algorithm: what its module has in capitals."""
+  return {
+    name.lower(): value
+    for name, value in vars(module).items()
+    if name.isupper() and not name.startswith('_')
   }
 
 

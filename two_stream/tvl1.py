@@ -28,6 +28,8 @@ or when the mean squared change of u falls to epsilon^2; up to 10 inner loops
 make a warp, each starting from u's 5x5 median.
 """
 
+import functools
+
 import cv2
 import numba
 import numpy as np
@@ -190,10 +192,22 @@ class _NoAlias(compiler.CompilerBase):
     return [compiler.DefaultPassBuilder.define_nopython_pipeline(self.state)]
 
 
-_KERNEL = {'cache': True, 'fastmath': True, 'error_model': 'numpy'}
+def _kernel(**options):
+  """Compiles a function at its first call, and keeps the result on disk."""
+
+  def decorate(function):
+    compiled = functools.partial(
+      numba.njit, function, fastmath=True, error_model='numpy', **options
+    )
+    try:
+      return compiled(cache=True)
+    except RuntimeError:  # No folder of the cache can be written.
+      return compiled()
+
+  return decorate
 
 
-@numba.njit(**_KERNEL)
+@_kernel()
 def _linearize(warped, frame, state, linear):
   """Sets the `linear` fields for the flow in `state`."""
   height, width = frame.shape
@@ -209,7 +223,7 @@ def _linearize(warped, frame, state, linear):
       linear[3, z, c] = -1 / square if square > _TINY else np.float32(0)
 
 
-@numba.njit(**_KERNEL)
+@_kernel()
 def _inner_loop(state, linear, enough):
   """Iterates; returns (iterations, sum of squared changes in the last one).
 
@@ -258,7 +272,7 @@ _TAU_THETA = np.float32(TAU / THETA)
 _ONE = np.float32(1)
 
 
-@numba.njit(pipeline_class=_NoAlias, **_KERNEL)
+@_kernel(pipeline_class=_NoAlias)
 def _update_rows(
   u1, u2, p11, p12, p21, p22, image_x, image_y, rho, factor, y, width
 ):

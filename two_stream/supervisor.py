@@ -109,10 +109,10 @@ class _Job:
       return 128 + event
     status = None
     if event is None:
-      late = self._running_of('worker', 'ps')
-      _log(f'the chief is done; ending {", ".join(map(str, late))}')
-      await self._kill(late)
       self._deadline = None
+      if late := self._running_of('worker', 'ps'):
+        _log(f'the chief is done; ending {", ".join(map(str, late))}')
+        await self._kill(late)
     elif self._forget(event):
       status = await self._ended(event)
     if self._chief_is_done and not self._running:

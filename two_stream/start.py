@@ -1,6 +1,7 @@
 """What a run starts from: its newest whole checkpoint, or given weights."""
 
 import logging
+import pathlib
 
 import tensorflow as tf
 
@@ -35,7 +36,8 @@ def discard_damaged(train_dir):
       'back from a backup, or start anew in another --train_dir'
     )
   if len(paths) < listed:
-    v1.train.update_checkpoint_state(str(train_dir), paths[-1], paths)
+    names = [pathlib.Path(path).name for path in paths]
+    v1.train.update_checkpoint_state(str(train_dir), names[-1], names)
   return paths[-1] if paths else None
 
 

@@ -175,7 +175,8 @@ def _loop(job, place, replica, target, init_fn, index, watching):
     replica.graph.as_default(),
     v1.device(cluster.variable_placement(place)),
   ):
-    saver = v1.train.Saver(max_to_keep=5)
+    # Relative paths, so that the folder can be moved.
+    saver = v1.train.Saver(max_to_keep=5, save_relative_paths=True)
     sign_off = cluster.sign_off_ops(place)
     scaffold = v1.train.Scaffold(init_fn=init_fn, saver=saver)
     all_hooks = _hooks(job, place, replica, saver, index, watching)
@@ -256,9 +257,9 @@ def _errors_explained(job, stop):
     if training_graph.NOT_FINITE in error.message:
       last = tf.train.latest_checkpoint(str(job.train_dir))
       raise errors.InputError(
-        f'step {stop.step}: the loss or its gradient is not finite; stopped '
-        f'before it was applied. {last} is the last checkpoint; lower '
-        '--learning_rates and run again'
+        f'step {stop.step}: {training_graph.NOT_FINITE}; stopped before it was '
+        f'applied. {last} is the last checkpoint; lower --learning_rates and '
+        'run again'
       ) from error
     if 'IteratorGetNext' in error.message:
       raise errors.InputError(

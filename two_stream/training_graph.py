@@ -21,7 +21,7 @@ from two_stream import checkpoints, clips, cluster, recipe
 
 v1 = tf.compat.v1
 
-NOT_FINITE = 'loss_or_gradient_is_not_finite'
+NOT_FINITE = 'the loss or its gradient is not finite'
 
 
 class Hyperparameters(NamedTuple):
@@ -249,8 +249,7 @@ def _train(optimizer, loss, network, global_step, device):
   norm = tf.linalg.global_norm(gradients)
   finite = v1.Assert(
     tf.math.is_finite(loss) & tf.math.is_finite(norm),
-    ['loss', loss, 'norm of the gradient', norm],
-    name=NOT_FINITE,
+    [NOT_FINITE, 'loss', loss, 'norm', norm],
   )
   with tf.control_dependencies(gradients):
     last_token, dropped = _count_if_stale(global_step, device)

@@ -40,6 +40,8 @@ def start(log, script, *flags):
       stdout=stream,
       stderr=subprocess.STDOUT,
       text=True,
+      # Scripts in folders find the project where it is not installed too.
+      env={**os.environ, 'PYTHONPATH': str(ROOT)},
     )
 
 
@@ -91,7 +93,10 @@ def survive(data, tmp_path, job, index, backups=0, max_steps=40):
     f'--max_steps={max_steps}',
   )
   try:
-    at_kill = wait_for(lambda: saved_step(train_dir))
+    at_kill = wait_for(
+      lambda: saved_step(train_dir) or launcher.poll() is not None
+    )
+    assert launcher.poll() is None, log.read_text()[-3000:]
     os.kill(wait_for(lambda: task_process(train_dir, job, index)), 9)
     assert launcher.wait(500) == 0, log.read_text()[-3000:]
   finally:

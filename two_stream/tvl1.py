@@ -158,7 +158,7 @@ class _Scale:
       for u in self.flow:
         u[:] = cv2.medianBlur(np.ascontiguousarray(u), MEDIAN_SIZE)
       self._state[:2, :, -1] = self._state[:2, :, -2]
-      done, change = _inner_loop(self._state, self._linear, enough)
+      done, change = _inner_loop(*self._state, *self._linear, enough)
       iterations += done
       if change <= enough:
         break
@@ -223,16 +223,53 @@ def _linearize(warped, frame, state, linear):
       linear[3, z, c] = -1 / square if square > _TINY else np.float32(0)
 
 
-@_kernel()
-def _inner_loop(state, linear, enough):
+_BOUND = np.float32(LAMBDA * THETA)
+_TAU = np.float32(TAU)
+_TAU_THETA = np.float32(TAU / THETA)
+_ONE = np.float32(1)
+
+
+# Part of its caller's code. Compiled apart, it is optimized otherwise when it
+# comes from the cache, and the flow differs in the last bits.
+@numba.njit(inline='always')
+def _update_rows(
+  u1, u2, p11, p12, p21, p22, image_x, image_y, rho, factor, y, width
+):
+  """Updates u in row y + 1 and p in row y; returns u's squared change."""
+  change = np.float32(0)
+  z = y + 1
+  for x in range(width):
+    c = x + _LEFT
+    old1, old2 = u1[z, c], u2[z, c]
+    f = (rho[z, c] + image_x[z, c] * old1 + image_y[z, c] * old2) * factor[z, c]
+    f = min(max(f, -_BOUND), _BOUND)
+    above1, above2 = p12[y, c], p22[y, c]
+    d1 = f * image_x[z, c] + (p11[z, c] - p11[z, c - 1] + p12[z, c] - above1)
+    d2 = f * image_y[z, c] + (p21[z, c] - p21[z, c - 1] + p22[z, c] - above2)
+    new1, new2 = old1 + d1, old2 + d2
+    u1[z, c], u2[z, c] = new1, new2
+    change += d1 * d1 + d2 * d2
+
+    u1_x, u1_y = u1[y, c + 1] - u1[y, c], new1 - u1[y, c]
+    u2_x, u2_y = u2[y, c + 1] - u2[y, c], new2 - u2[y, c]
+    norm1 = _ONE + _TAU_THETA * np.sqrt(u1_x * u1_x + u1_y * u1_y)
+    norm2 = _ONE + _TAU_THETA * np.sqrt(u2_x * u2_x + u2_y * u2_y)
+    p11[y, c] = (p11[y, c] + _TAU * u1_x) / norm1
+    p12[y, c] = (above1 + _TAU * u1_y) / norm1
+    p21[y, c] = (p21[y, c] + _TAU * u2_x) / norm2
+    p22[y, c] = (above2 + _TAU * u2_y) / norm2
+  return change
+
+
+@_kernel(pipeline_class=_NoAlias)
+def _inner_loop(
+  u1, u2, p11, p12, p21, p22, image_x, image_y, rho, factor, enough
+):
   """Iterates; returns (iterations, sum of squared changes in the last one).
 
   A row's p needs the new u of the row below it. So a pass over the image
   updates u in row y + 1 and p in row y together, while both are in the cache.
   """
-  u1, u2 = state[0], state[1]
-  p11, p12, p21, p22 = state[2], state[3], state[4], state[5]
-  image_x, image_y, rho, factor = linear[0], linear[1], linear[2], linear[3]
   height, width = u1.shape[0] - 2, u1.shape[1] - _LEFT - 1
   change = np.float32(0)
   for iteration in range(INNER_ITERATIONS):
@@ -264,39 +301,3 @@ def _inner_loop(state, linear, enough):
     if change <= enough:
       return iteration + 1, change
   return INNER_ITERATIONS, change
-
-
-_BOUND = np.float32(LAMBDA * THETA)
-_TAU = np.float32(TAU)
-_TAU_THETA = np.float32(TAU / THETA)
-_ONE = np.float32(1)
-
-
-@_kernel(pipeline_class=_NoAlias)
-def _update_rows(
-  u1, u2, p11, p12, p21, p22, image_x, image_y, rho, factor, y, width
-):
-  """Updates u in row y + 1 and p in row y; returns u's squared change."""
-  change = np.float32(0)
-  z = y + 1
-  for x in range(width):
-    c = x + _LEFT
-    old1, old2 = u1[z, c], u2[z, c]
-    f = (rho[z, c] + image_x[z, c] * old1 + image_y[z, c] * old2) * factor[z, c]
-    f = min(max(f, -_BOUND), _BOUND)
-    above1, above2 = p12[y, c], p22[y, c]
-    d1 = f * image_x[z, c] + (p11[z, c] - p11[z, c - 1] + p12[z, c] - above1)
-    d2 = f * image_y[z, c] + (p21[z, c] - p21[z, c - 1] + p22[z, c] - above2)
-    new1, new2 = old1 + d1, old2 + d2
-    u1[z, c], u2[z, c] = new1, new2
-    change += d1 * d1 + d2 * d2
-
-    u1_x, u1_y = u1[y, c + 1] - u1[y, c], new1 - u1[y, c]
-    u2_x, u2_y = u2[y, c + 1] - u2[y, c], new2 - u2[y, c]
-    norm1 = _ONE + _TAU_THETA * np.sqrt(u1_x * u1_x + u1_y * u1_y)
-    norm2 = _ONE + _TAU_THETA * np.sqrt(u2_x * u2_x + u2_y * u2_y)
-    p11[y, c] = (p11[y, c] + _TAU * u1_x) / norm1
-    p12[y, c] = (above1 + _TAU * u1_y) / norm1
-    p21[y, c] = (p21[y, c] + _TAU * u2_x) / norm2
-    p22[y, c] = (above2 + _TAU * u2_y) / norm2
-  return change

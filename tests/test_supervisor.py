@@ -215,7 +215,7 @@ def test_signal_lets_the_chief_save_while_it_has_its_ps(
 ):
   plan = {'chief 0': ['save']}
   with in_process(tmp_path, plan) as process:
-    wait_for(tmp_path, 'ready chief 0', 'evaluator 0.0')
+    wait_for(tmp_path, 'ready chief 0', 'ps 0.0', 'evaluator 0.0')
     process.send_signal(number)
     assert process.wait(20) == status
   assert (tmp_path / 'saved').exists()
@@ -230,7 +230,7 @@ def test_failure_lets_the_chief_save_too(tmp_path):
 
 def test_second_signal_ends_at_once(tmp_path):
   with in_process(tmp_path, {'chief 0': ['stubborn']}) as process:
-    wait_for(tmp_path, 'ready chief 0', 'evaluator 0.0')
+    wait_for(tmp_path, 'ready chief 0', 'ps 0.0', 'evaluator 0.0')
     process.send_signal(signal.SIGINT)
     for line in process.stderr:
       if b'SIGINT' in line:

@@ -18,8 +18,9 @@ FPS = 12  # as in Something-Something v2
 HEIGHT = 240  # pixels, as in Something-Something v2
 # Something-Something's 427 pixels become 426: the encoder wants even sides.
 WIDTHS = (320, 320, 320, 426)
-# A small network learns nothing in a few minutes when every camera shakes and
-# every background competes with the objects; they do in this share of clips.
+# A small network learns nothing in a few minutes when every camera shakes,
+# every background competes with the objects and the light varies; in this share
+# of clips they do.
 HARD_SHARE = 0.2
 HARD_CONTRAST = 2.0  # factor on the background's contrast
 SHAKE = 0.015  # amplitude of a shaking camera, frame heights
@@ -165,17 +166,15 @@ def set_up(template, rng, split, min_seconds=2.0, max_seconds=4.0):
   if is_hard:
     camera = camera + [shake(time) for time in times]
   margin = np.ceil(np.abs(camera).max(axis=0) * HEIGHT).astype(int) + 1
+  size = HEIGHT + 2 * margin[1], width + 2 * margin[0]
+  variety = textures.VARIED if is_hard else textures.CALM
+  contrast = HARD_CONTRAST if is_hard else 1.0
   return Take(
     layers,
     times,
     camera,
-    textures.background(
-      rng,
-      HEIGHT + 2 * margin[1],
-      width + 2 * margin[0],
-      HARD_CONTRAST if is_hard else 1.0,
-    ),
-    textures.light(rng, HEIGHT, width),
+    textures.background(rng, *size, variety, contrast),
+    textures.light(rng, HEIGHT, width, variety),
     is_mirrored,
     cast.names,
   )

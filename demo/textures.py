@@ -16,11 +16,13 @@ COLOURS = {
 }
 PATTERNS = ('plain', 'striped', 'checked', 'dotted', 'marbled')
 
-# Backgrounds are muted, so that objects stand out: at most this saturation, and
-# a texture of this standard deviation in grey levels, about a third of an
-# object's.
+# Objects stand out from backgrounds: at most this saturation, and a texture of
+# this standard deviation in grey levels, about a third of an object's.
 MAX_SATURATION = 0.15
 BACKGROUND_CONTRAST = 11.0
+# How much brightness and tint vary between clips, as a share of what they may.
+# Fully varied, they outweigh motion in a network that starts from scratch.
+CALM, VARIED = 0.35, 1.0
 GRAIN = 5.0  # grey levels of fine texture on every object
 
 
@@ -88,30 +90,31 @@ def surface(rng, colour, name, size):
   return first + (second - first) * weight + grain[..., None]
 
 
-def muted_colour(rng, luminance):
+def muted_colour(rng, luminance, variety):
   """A greyish RGB colour, float32 [3] in [0, 255]."""
-  tint = rng.uniform(-1, 1, size=3)
-  return np.float32(luminance * (1 + MAX_SATURATION * (tint - tint.mean())))
+  tint = variety * MAX_SATURATION * rng.uniform(-1, 1, size=3)
+  return np.float32(luminance * (1 + tint - tint.mean()))
 
 
-def background(rng, height, width, contrast=1.0):
+def background(rng, height, width, variety=CALM, contrast=1.0):
   """A wall over a table, each with a grain of its own.
 
   Args:
     rng: a `np.random.Generator`.
     height: pixels.
     width: pixels.
+    variety: how far brightness and tint may be from the middle, in [0, 1].
     contrast: factor on `BACKGROUND_CONTRAST`.
 
   Returns:
     uint8 RGB [height, width, 3].
   """
   horizon = int(height * rng.uniform(0.0, 0.45))
-  luminance = rng.uniform(85, 165)
-  rows = ((0, horizon, 1.0), (horizon, height, rng.uniform(0.75, 1.25)))
+  luminance = 125 + 40 * variety * rng.uniform(-1, 1)
+  table = 1 + 0.25 * variety * rng.uniform(-1, 1)
   canvas = np.empty((height, width, 3), np.float32)
-  for top, bottom, tone in rows:
-    canvas[top:bottom] = muted_colour(rng, luminance * tone)
+  for top, bottom, tone in ((0, horizon, 1), (horizon, height, table)):
+    canvas[top:bottom] = muted_colour(rng, luminance * tone, variety)
     stretch = rng.choice([1, 1, 3])  # 3: the long grain of wood
     shape = (bottom - top, width)
     coarse = noise(rng, shape, (22, 22 * stretch))
@@ -121,14 +124,23 @@ def background(rng, height, width, contrast=1.0):
   return np.clip(canvas, 0, 255).astype(np.uint8)
 
 
-def light(rng, height, width):
+def light(rng, height, width, variety=CALM):
   """How bright each pixel is lit: strength, tint and a falling-off to one side.
+
+  Args:
+    rng: a `np.random.Generator`.
+    height: pixels.
+    width: pixels.
+    variety: how far strength, tint and slope may be from none, in [0, 1].
 
   Returns:
     float32 [height, width, 3], about [0.6, 1.2].
   """
   y, x = np.mgrid[:height, :width].astype(np.float32) / height - 0.5
   angle = rng.uniform(0, 2 * np.pi)
-  slope = rng.uniform(0, 0.25) * (x * np.cos(angle) + y * np.sin(angle))
-  tint = rng.uniform(0.8, 1.1) * (1 + rng.uniform(-0.05, 0.05, size=3))
+  slope = (
+    0.25 * variety * rng.uniform() * (x * np.cos(angle) + y * np.sin(angle))
+  )
+  strength = 1 + variety * rng.uniform(-0.2, 0.1)
+  tint = strength * (1 + 0.05 * variety * rng.uniform(-1, 1, size=3))
   return ((1 + slope)[..., None] * tint).astype(np.float32)

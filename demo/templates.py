@@ -18,9 +18,8 @@ FPS = 12  # as in Something-Something v2
 HEIGHT = 240  # pixels, as in Something-Something v2
 # Something-Something's 427 pixels become 426: the encoder wants even sides.
 WIDTHS = (320, 320, 320, 426)
-# A small network learns nothing in a few minutes when every camera shakes,
-# every background competes with the objects and the light varies; in this share
-# of clips they do.
+# The share of clips whose camera shakes, whose background competes with the
+# objects and whose light varies: meant to be hard, and few, for small networks.
 HARD_SHARE = 0.2
 HARD_CONTRAST = 2.0  # factor on the background's contrast
 SHAKE = 0.015  # amplitude of a shaking camera, frame heights

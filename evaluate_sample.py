@@ -61,7 +61,11 @@ def main():
     for stream in evaluation.streams
   }
   sample = _SAMPLE.value or data_directory.default_sample(_DATA_DIR.value)
-  clips = samples.load(sample, evaluation.streams)
+  clips = samples.load(
+    sample,
+    evaluation.streams,
+    data_directory.frames_per_second(_DATA_DIR.value),
+  )
   cli.start_tensorflow()
   names = class_names(paths.values())
   print_top_classes(sum_logits(paths, clips), names)

@@ -24,7 +24,6 @@ from two_stream import cli, errors, labels, preprocessing_job, video
 
 FLAGS = flags.FLAGS
 
-NATIVE = 'native'
 SOME_FAILED = 2
 
 flags.DEFINE_string(
@@ -52,7 +51,8 @@ flags.DEFINE_integer(
 flags.DEFINE_string(
   'fps',
   str(video.FRAMES_PER_SECOND),
-  f'Frames a second of the clips, or {NATIVE} to keep the frames as they are.',
+  f'Frames a second of the clips, or {video.NATIVE} to keep the frames as they '
+  'are.',
 )
 flags.DEFINE_integer(
   'shard_size',
@@ -120,11 +120,12 @@ def splits_from_flag(splits):
 
 def frames_per_second_from_flag(fps):
   """Returns an integer, or None for the frames as they are."""
-  if fps == NATIVE:
+  if fps == video.NATIVE:
     return None
-  if not (fps.isdecimal() and 1 <= int(fps) <= 1000):
+  if not (fps.isdecimal() and 1 <= int(fps) <= video.MAX_FRAMES_PER_SECOND):
     raise errors.InputError(
-      f'--fps: {fps!r} is neither {NATIVE} nor a whole number from 1 to 1000'
+      f'--fps: {fps!r} is neither {video.NATIVE} nor a whole number from 1 to '
+      f'{video.MAX_FRAMES_PER_SECOND}'
     )
   return int(fps)
 

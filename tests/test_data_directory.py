@@ -1,5 +1,7 @@
 """Finding checkpoints, label maps and samples."""
 
+import json
+
 import pytest
 
 from two_stream import data_directory, errors
@@ -67,3 +69,39 @@ def test_no_or_several_samples_ask_for_a_choice(data, count):
     (data / f'v{number}_rgb.npy').touch()
   with pytest.raises(errors.InputError, match='choose with --sample'):
     data_directory.default_sample(data)
+
+
+@pytest.mark.parametrize('told, rate', [(12, 12), ('native', None)])
+def test_the_frame_rate_is_that_of_the_records(data, told, rate):
+  (data / 'parameters.json').write_text(
+    json.dumps({'parameters': {'frames_per_second': told}})
+  )
+  assert data_directory.frames_per_second(data) == rate
+
+
+def test_the_frame_rate_is_deepminds_where_nothing_is_told(data):
+  assert data_directory.frames_per_second(data) == 25
+
+
+@pytest.mark.parametrize(
+  'content',
+  [
+    '',
+    '{"parameters": ',
+    '[' * 100_000,
+    '[12]',
+    '{"frames_per_second": 12}',
+    '{"parameters": {}}',
+    *(
+      json.dumps({'parameters': {'frames_per_second': rate}})
+      for rate in (0, -1, 1001, 12.5, '12', True, None, [12])
+    ),
+  ],
+)
+def test_a_file_that_does_not_tell_the_frame_rate_is_refused(data, content):
+  (data / 'parameters.json').write_text(content)
+  with pytest.raises(errors.InputError) as error:
+    data_directory.frames_per_second(data)
+  assert str(error.value).startswith(f'{data}/parameters.json does not tell')
+  assert 'copy it again' in str(error.value)
+  assert '\n' not in str(error.value)

@@ -231,6 +231,15 @@ def test_the_other_streams_checkpoint_is_one_line(rgb_data, tmp_path):
   assert result.stderr.count('\n') == 1
 
 
+def test_the_data_directory_decides_the_frame_rate(rgb_data, tmp_path):
+  shutil.copytree(rgb_data, tmp_path, dirs_exist_ok=True)
+  (tmp_path / 'parameters.json').write_text('{}')
+  result = evaluate('--eval_type=rgb', f'--data_dir={tmp_path}')
+  assert result.returncode == 1
+  assert 'parameters.json does not tell the frames_per_sec' in result.stderr
+  assert result.stderr.count('\n') == 1
+
+
 def test_a_clip_out_of_range_is_classified_with_a_warning(rgb_data, tmp_path):
   np.save(tmp_path / 'v_rgb.npy', 100 * reference.clip('rgb16'))
   result = evaluate(

@@ -7,6 +7,7 @@ import pickle
 import numpy as np
 import pytest
 import reference
+import small_videos
 
 import i3d
 from two_stream import errors, samples
@@ -32,6 +33,16 @@ def test_a_pair_of_arrays_gives_both_streams(prefix):
 def test_only_the_streams_asked_for_are_read(prefix):
   prefix.with_name('clip_flow.npy').unlink()
   assert list(samples.load(prefix, ['rgb'])) == ['rgb']
+
+
+@pytest.mark.parametrize('rate, frames', [(None, 23), (12, 23), (24, 46)])
+def test_a_video_is_prepared_at_the_rate_asked_for(tmp_path, rate, frames):
+  """24 frames at 12 a second, the last without flow."""
+  path = small_videos.write_video(
+    tmp_path / 'v.webm', small_videos.textured_frames(24)
+  )
+  for clip in samples.load(path, ['rgb', 'flow'], rate).values():
+    assert clip.shape[1] == frames
 
 
 def test_double_precision_is_accepted(prefix):

@@ -4,12 +4,14 @@ label_map.txt  [label_map_600.txt]
 checkpoints/{rgb,flow}_{imagenet,scratch}/model.ckpt.*
 checkpoints/rgb_scratch_kin600/model.ckpt.*
 *_rgb.npy with *_flow.npy, or sample.webm
+[parameters.json]
 """
 
 import collections
+import json
 import pathlib
 
-from two_stream import errors, labels
+from two_stream import errors, labels, shard_folder, video
 
 Evaluation = collections.namedtuple('Evaluation', 'streams label_map suffix')
 Evaluation.__doc__ = """What one --eval_type stands for.
@@ -109,3 +111,35 @@ def default_sample(data_dir):
       'choose with --sample'
     )
   return prefixes[0]
+
+
+def frames_per_second(data_dir):
+  """Reads how many frames a second the networks were trained on.
+
+  Args:
+    data_dir: the data directory. Its parameters.json is that of the folder of
+      records; where there is none, clips are prepared as DeepMind's.
+
+  Returns:
+    The rate, or None: each video's own frames.
+
+  Raises:
+    InputError: the file is damaged or does not tell.
+  """
+  path = pathlib.Path(data_dir, shard_folder.PARAMETERS)
+  if not path.exists():
+    return video.FRAMES_PER_SECOND
+  try:
+    content = json.loads(path.read_text(encoding='utf-8'))
+    rate = content['parameters']['frames_per_second']
+  except (OSError, ValueError, LookupError, TypeError, RecursionError):
+    rate = None
+  if rate == video.NATIVE:
+    return None
+  if type(rate) is not int or not 1 <= rate <= video.MAX_FRAMES_PER_SECOND:
+    raise errors.InputError(
+      f'{path} does not tell the frames_per_second of the records '
+      f'({video.NATIVE!r}, or 1 to {video.MAX_FRAMES_PER_SECOND}); copy it again '
+      f'from their folder, or remove it for {video.FRAMES_PER_SECOND}'
+    )
+  return rate

@@ -164,7 +164,7 @@ def _path_inside(videos_dir, sample_id):
 def parameters(frames_per_second, short_side):
   """Everything that decides what a record holds, as values of JSON."""
   return {
-    'frames_per_second': frames_per_second or 'native',
+    'frames_per_second': frames_per_second or video.NATIVE,
     'short_side': short_side,
     'interpolation': 'bilinear',
     'jpeg_quality': codecs.JPEG_QUALITY,

@@ -11,12 +11,14 @@ _SIZE = video.CROP_SIZE
 _MIN_FRAMES = 9  # i3d.MIN_FRAMES, for which TensorFlow need not be loaded.
 
 
-def load(sample, streams):
+def load(sample, streams, frames_per_second=video.FRAMES_PER_SECOND):
   """Loads the clips of a sample.
 
   Args:
     sample: a video file, or the PREFIX of PREFIX_rgb.npy and PREFIX_flow.npy.
     streams: keys of `recipe.STREAMS`, those that are needed.
+    frames_per_second: of the clips made from a video, or None to keep its own;
+      see `data_directory.frames_per_second`.
 
   Returns:
     Stream -> float32 [1, T, 224, 224, channels], T >= 9.
@@ -26,7 +28,7 @@ def load(sample, streams):
       [-1, 1] are only warned of.
   """
   if pathlib.Path(sample).is_file():
-    clips = _from_video(sample)
+    clips = _from_video(sample, frames_per_second)
     names = dict.fromkeys(streams, sample)
   else:
     names = {stream: f'{sample}_{stream}.npy' for stream in streams}
@@ -81,8 +83,8 @@ def check(clip, channels, name):
   return clip
 
 
-def _from_video(path):
-  rgb, flow = preprocessing.clip_from_video(path)
+def _from_video(path, frames_per_second):
+  rgb, flow = preprocessing.clip_from_video(path, frames_per_second)
   return {'rgb': rgb, 'flow': flow}
 
 

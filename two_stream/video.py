@@ -17,6 +17,8 @@ import numpy as np
 from two_stream import errors
 
 FRAMES_PER_SECOND = 25
+NATIVE = 'native'  # In place of a rate: the source's own frames.
+MAX_FRAMES_PER_SECOND = 1000
 SHORT_SIDE = 256
 CROP_SIZE = 224
 FLOW_BOUND = 20.0  # Pixels; larger displacements are clipped.

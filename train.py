@@ -22,8 +22,7 @@ import os
 
 from absl import flags
 
-import i3d
-from two_stream import cli, cluster, recipe, sync_training, training_graph
+from two_stream import cli, recipe, tf_config
 
 FLAGS = flags.FLAGS
 
@@ -57,7 +56,7 @@ flags.DEFINE_integer(
   'num_frames',
   recipe.TRAIN_FRAMES,
   'Frames of a clip.',
-  lower_bound=i3d.MIN_FRAMES,
+  lower_bound=recipe.MIN_FRAMES,
 )
 flags.DEFINE_float('momentum', recipe.MOMENTUM, 'Of the optimizer.', 0, 1)
 flags.DEFINE_float(
@@ -78,7 +77,7 @@ flags.DEFINE_float(
 )
 flags.DEFINE_float(
   'batch_norm_decay',
-  i3d.BATCH_NORM_DECAY,
+  recipe.BATCH_NORM_DECAY,
   'Of the moving averages; a run of a few hundred steps needs a smaller one.',
   0,
   1,
@@ -99,14 +98,20 @@ flags.DEFINE_integer(
 flags.DEFINE_list('ps_hosts', [], 'host:port of every ps.')
 flags.DEFINE_list('worker_hosts', [], 'host:port of every worker, chief first.')
 flags.DEFINE_enum(
-  'job_name', 'worker', cluster.JOB_NAMES, 'This task; worker 0 is the chief.'
+  'job_name',
+  'worker',
+  tf_config.JOB_NAMES,
+  'This task; worker 0 is the chief.',
 )
 flags.DEFINE_integer('task_index', 0, 'Number of this task within its job.')
 flags.mark_flags_as_required(['stream', 'records_dir', 'train_dir'])
 
 
 def main():
-  """Runs the task."""
+  """Runs the task; returns its exit status."""
+  cli.start_tensorflow()
+  from two_stream import sync_training, training_graph  # noqa: PLC0415
+
   stream = recipe.STREAMS[FLAGS.stream]
   rates = stream.learning_rates
   if FLAGS.learning_rates is not None:
@@ -129,9 +134,11 @@ def main():
 
 def place():
   """This task's `cluster.Cluster`: of TF_CONFIG, of flags, or alone."""
-  tf_config = os.environ.get('TF_CONFIG')
-  if tf_config:
-    return cluster.from_tf_config(tf_config)
+  from two_stream import cluster  # noqa: PLC0415
+
+  text = os.environ.get('TF_CONFIG')
+  if text:
+    return cluster.from_tf_config(text)
   return cluster.from_hosts(
     FLAGS.ps_hosts, FLAGS.worker_hosts, FLAGS.job_name, FLAGS.task_index
   )

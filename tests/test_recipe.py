@@ -1,5 +1,6 @@
 """The recipe's numbers are the published ones."""
 
+import i3d
 from two_stream import recipe
 
 
@@ -16,3 +17,8 @@ def test_streams_differ_in_channels_names_and_length():
   rgb, flow = recipe.STREAMS['rgb'], recipe.STREAMS['flow']
   assert (rgb.scope, rgb.channels, rgb.max_steps) == ('RGB', 3, 115_000)
   assert (flow.scope, flow.channels, flow.max_steps) == ('Flow', 2, 155_000)
+
+
+def test_what_it_says_of_the_network_is_the_networks():
+  assert recipe.MIN_FRAMES == i3d.MIN_FRAMES
+  assert recipe.BATCH_NORM_DECAY == i3d.BATCH_NORM_DECAY

@@ -15,11 +15,10 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
-from two_stream import errors
+from two_stream import errors, tf_config
 
 v1 = tf.compat.v1
 
-JOB_NAMES = ('chief', 'worker', 'ps', 'evaluator')
 # How long a ps outlives the chief for the sake of workers that are not done.
 _GRACE_SECONDS = 60
 _PROBE_SECONDS = 2
@@ -118,9 +117,9 @@ def from_hosts(ps_hosts, worker_hosts, job_name, task_index):
 
 def _checked(ps, workers, job_name, task_index, source):
   hosts = {'ps': ps, 'worker': workers, 'chief': workers[:1]}
-  if job_name not in JOB_NAMES:
+  if job_name not in tf_config.JOB_NAMES:
     raise errors.InputError(
-      f'{source}: task {job_name!r} is none of {", ".join(JOB_NAMES)}'
+      f'{source}: task {job_name!r} is none of {", ".join(tf_config.JOB_NAMES)}'
     )
   if job_name == 'evaluator':
     return Cluster(tuple(ps), tuple(workers), job_name, task_index)

@@ -52,6 +52,10 @@ TRAIN_FRAMES = 64  # paper, sections 2.5 and 3
 # Testing takes the whole video; Kinetics' last 10 s.
 MAX_TEST_FRAMES = 250  # paper, section 2.5
 
+# The network's own, for scripts that have not loaded TensorFlow yet.
+MIN_FRAMES = 9  # i3d.MIN_FRAMES
+BATCH_NORM_DECAY = 0.999  # i3d.BATCH_NORM_DECAY
+
 
 def parse_learning_rates(text):
   """Reads rows of a schedule from '0:0.1,97000:0.01'.

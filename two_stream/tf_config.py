@@ -16,6 +16,7 @@ import os
 
 from two_stream import errors
 
+JOB_NAMES = ('chief', 'worker', 'ps', 'evaluator')
 PORT = 2222  # Kubernetes gives every task an address of its own.
 
 

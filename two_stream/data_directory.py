@@ -139,7 +139,7 @@ def frames_per_second(data_dir):
   if type(rate) is not int or not 1 <= rate <= video.MAX_FRAMES_PER_SECOND:
     raise errors.InputError(
       f'{path} does not tell the frames_per_second of the records '
-      f'({video.NATIVE!r}, or 1 to {video.MAX_FRAMES_PER_SECOND}); copy it again '
-      f'from their folder, or remove it for {video.FRAMES_PER_SECOND}'
+      f'({video.NATIVE!r}, or 1 to {video.MAX_FRAMES_PER_SECOND}); copy it '
+      f'again from their folder, or remove it for {video.FRAMES_PER_SECOND}'
     )
   return rate

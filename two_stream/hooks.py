@@ -154,6 +154,8 @@ class Progress(v1.train.SessionRunHook):
         mininterval=0.5 if sys.stderr.isatty() else 30,
         maxinterval=10 if sys.stderr.isatty() else 60,
       )
+    else:
+      logging.warning('a ps was lost; continuing from step %d', step)
     self._bar.n = self._since_step = step
     self._since = time.monotonic()
 

@@ -194,6 +194,8 @@ def _loop(job, place, replica, target, init_fn, index, watching):
         log_step_count_steps=None,
         # The chief's thread waits for gradients, which nobody sends any more.
         stop_grace_period_secs=1,
+        # The graph is in the summaries; nothing reads it from checkpoints.
+        save_graph_def=False,
         config=place.session_config(),
       ) as session:
         while not session.should_stop():

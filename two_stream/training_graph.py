@@ -204,7 +204,11 @@ class _Network(i3d.InceptionI3d):
 
 
 class _SyncReplicas(v1.train.SyncReplicasOptimizer):
-  """The optimizer, whose thread in the chief ends quietly with the session."""
+  """The optimizer, whose thread in the chief ends quietly with the session.
+
+  The queue of tokens stays open then. When the chief loses one of several ps
+  and makes a new session, it could not go on with a closed one on another ps.
+  """
 
   @functools.cache  # noqa: B019 (a process makes one optimizer)
   def get_chief_queue_runner(self):
@@ -212,6 +216,8 @@ class _SyncReplicas(v1.train.SyncReplicasOptimizer):
     return v1.train.QueueRunner(
       runner.queue,
       runner.enqueue_ops,
+      close_op=tf.no_op(),
+      cancel_op=tf.no_op(),
       queue_closed_exception_types=(
         tf.errors.OutOfRangeError,
         tf.errors.CancelledError,

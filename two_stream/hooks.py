@@ -244,7 +244,8 @@ class TellWatch(v1.train.SessionRunHook):
 
   def _save(self, session):
     with self._replica.graph.as_default():
-      self._saver.save(session, self._path, int(session.run(self._step)))
+      step = int(session.run(self._step))
+      self._saver.save(session, self._path, step, write_meta_graph=False)
 
 
 def missing_tasks_message(place, seconds):

@@ -105,3 +105,20 @@ def test_a_file_that_does_not_tell_the_frame_rate_is_refused(data, content):
   assert str(error.value).startswith(f'{data}/parameters.json does not tell')
   assert 'copy it again' in str(error.value)
   assert '\n' not in str(error.value)
+
+
+def test_networks_are_those_there_is_every_checkpoint_of(data, caplog):
+  found = data_directory.networks(data, 'joint')
+  checkpoints = data / 'checkpoints'
+  assert found == {
+    'scratch': {
+      stream: checkpoints / f'{stream}_scratch' / 'model.ckpt'
+      for stream in ('rgb', 'flow')
+    }
+  }
+  assert 'left out: checkpoint ' in caplog.text
+  assert 'flow_imagenet' in caplog.text
+  assert list(data_directory.networks(data, 'rgb')) == ['imagenet', 'scratch']
+  assert list(data_directory.networks(data, 'rgb', False)) == ['scratch']
+  with pytest.raises(errors.InputError, match='flow_imagenet'):
+    data_directory.networks(data, 'joint', True)

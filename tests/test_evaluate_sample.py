@@ -10,10 +10,11 @@ import sys
 import numpy as np
 import pytest
 import reference
+import small_networks
 import tensorflow as tf
 
 import i3d
-from two_stream import checkpoints, recipe
+from two_stream import checkpoints
 
 ROOT = pathlib.Path(__file__).parent.parent
 NUMBER = r'[-+.e\d]+'
@@ -61,26 +62,11 @@ def parse(output):
   ]
 
 
-def write_small_network(data, name, classes):
-  """Writes a network of 1/16 width, with weights of its own."""
-  stream = name.partition('_')[0]
-  scope, channels, _, _ = recipe.STREAMS[stream]
-  net = i3d.InceptionI3d(classes, depth_multiplier=1 / 16)
-  net(tf.zeros([1, 9, 193, 193, channels]), is_training=False)
-  path = data / 'checkpoints' / name / 'model.ckpt'
-  for variable in net.variables:
-    value = reference.weight(
-      f'{name}/{variable.name.removesuffix(":0")}', variable.shape.as_list()
-    )
-    variable.assign(value)
-  checkpoints.save(net, path, scope)
-
-
 @pytest.fixture(scope='module')
 def rgb_data(tmp_path_factory):
   """A data directory of one RGB network, with its sample."""
   data = tmp_path_factory.mktemp('rgb')
-  write_small_network(data, 'rgb_imagenet', 3)
+  small_networks.write(data, 'rgb_imagenet', 3)
   (data / 'label_map.txt').write_text('one\ntwo\nthree\n')
   np.save(data / 'v_rgb.npy', reference.clip('rgb16'))
   return data
@@ -94,7 +80,7 @@ def small_data(kinetics_data, tmp_path_factory):
     if path.is_file():
       (data / path.name).symlink_to(path)
   for name in {name for names in COMBINATIONS.values() for name in names}:
-    write_small_network(data, name, 600 if name.endswith('600') else 400)
+    small_networks.write(data, name, 600 if name.endswith('600') else 400)
   return data
 
 

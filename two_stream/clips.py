@@ -123,8 +123,8 @@ def test_clips(index, stream):
   Returns:
     A tf.data.Dataset of dicts: clip uint8 [T, 224, 224, channels], the centre
     crop of all frames, T from 9 (looped if need be) to 250; label int32 [],
-    `records.NO_LABEL` where there is none; record int64 []. Damaged records are
-    left out.
+    `records.NO_LABEL` where there is none; id string []; record int64 [].
+    Damaged records are left out.
   """
 
   def clip(record):
@@ -222,6 +222,7 @@ def _test_clip(stream, record, serialized):
   return {
     'clip': _decode(parsed, stream, tf.range(num_frames) % length, corner),
     'label': tf.cast(parsed[records.LABEL_INDEX], tf.int32),
+    'id': parsed[records.ID],
     'record': record,
   }
 

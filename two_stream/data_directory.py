@@ -9,6 +9,7 @@ checkpoints/rgb_scratch_kin600/model.ckpt.*
 
 import collections
 import json
+import logging
 import pathlib
 
 from two_stream import errors, labels, shard_folder, video
@@ -28,6 +29,8 @@ EVALUATIONS = {
   # Kinetics-600, which DeepMind trained from scratch alone.
   'rgb600': Evaluation(('rgb',), 'label_map_600.txt', 'scratch_kin600'),
 }
+
+INITIALIZATIONS = ('imagenet', 'scratch')
 
 _KINETICS = (
   'the Kinetics checkpoints come with `git clone '
@@ -64,6 +67,39 @@ def checkpoint(data_dir, eval_type, stream, imagenet_pretrained):
       f'{", ".join(present) or "no checkpoints"}; {_KINETICS}'
     )
   return path
+
+
+def networks(data_dir, eval_type, imagenet_pretrained=None):
+  """Gives the checkpoints of an evaluation, for each initialization.
+
+  Args:
+    data_dir: the data directory.
+    eval_type: 'rgb', 'flow' or 'joint'.
+    imagenet_pretrained: which initialization; None: those of which there is
+      every checkpoint, with a warning of one that is left out.
+
+  Returns:
+    'imagenet' or 'scratch', or both -> stream -> the checkpoint's prefix.
+
+  Raises:
+    InputError: if there is none.
+  """
+  found, problems = {}, []
+  for initialization in INITIALIZATIONS:
+    is_imagenet = initialization == 'imagenet'
+    if imagenet_pretrained in (None, is_imagenet):
+      try:
+        found[initialization] = {
+          stream: checkpoint(data_dir, eval_type, stream, is_imagenet)
+          for stream in EVALUATIONS[eval_type].streams
+        }
+      except errors.InputError as error:
+        problems.append(error)
+  if not found:
+    raise problems[0]
+  for problem in problems:
+    logging.warning('left out: %s', problem)
+  return found
 
 
 def class_names(data_dir, eval_type, num_classes):

@@ -9,13 +9,14 @@ import tensorflow as tf
 import tqdm
 
 from two_stream import (
+  accuracy,
   clips,
   errors,
   inference,
   recipe,
   record_index,
-  records,
   shards,
+  split_logits,
 )
 
 v1 = tf.compat.v1
@@ -68,22 +69,26 @@ def evaluate(path, stream, index):
     index: a `record_index.RecordIndex`.
 
   Returns:
-    (top-1, top-5): shares of the labelled clips whose label is among the one or
+    [top-1, top-5]: shares of the labelled clips whose label is among the one or
     five classes of the largest logits.
 
   Raises:
     InputError: if the checkpoint cannot be used, or no clip has a label.
   """
   classify = inference.classifier(path, recipe.STREAMS[stream].scope)
-  ranks = []
-  elements = clips.test_clips(index, stream)
-  for element in tqdm.tqdm(
-    elements, total=len(index), unit='clip', disable=not sys.stderr.isatty()
-  ):
-    label = int(element['label'])
-    if label != records.NO_LABEL:
-      logits = classify(clips.scale(element['clip'][tf.newaxis], stream))[0]
-      ranks.append(int(np.sum(logits > logits[label])))
-  if not ranks:
+  elements = tqdm.tqdm(
+    clips.test_clips(index, stream).as_numpy_iterator(),
+    total=len(index),
+    unit='clip',
+    disable=not sys.stderr.isatty(),
+  )
+  labels, logits = [], []
+  for batch, batch_logits in split_logits.of_clips(classify, stream, elements):
+    labels.extend(element['label'] for element in batch)
+    logits.extend(batch_logits)
+  shares = (
+    accuracy.top_k(np.array(logits), np.array(labels)) if labels else None
+  )
+  if shares is None:
     raise errors.InputError(f'{index.paths[0]}...: no clip has a label')
-  return np.mean(np.less(ranks, 1)), np.mean(np.less(ranks, 5))
+  return shares

@@ -36,6 +36,12 @@ def atomic_open(path, mode='wb'):
     raise
 
 
+def remove_leftovers(path):
+  """Removes what `atomic_open` of a path left when its process was killed."""
+  for leftover in path.parent.glob(f'.{path.name}.*.tmp'):
+    leftover.unlink(missing_ok=True)
+
+
 def sync(path):
   """Puts a file, or the names in a folder, on the disk."""
   descriptor = os.open(path, os.O_RDONLY)

@@ -24,7 +24,8 @@ import tqdm
 from two_stream import errors
 
 _LENGTH = struct.Struct('<Q')
-_FRAMING = 16  # Bytes of a record beside its data.
+_CRC = 4  # Bytes.
+_FRAMING = _LENGTH.size + 2 * _CRC
 _READERS = 16  # Shards read at a time: waiting for a network disk, mostly.
 _BUFFER = 2**18  # Bytes; a record is a few megabytes.
 
@@ -36,11 +37,13 @@ class RecordIndex(NamedTuple):
     paths: list of str.
     shards: int64 [N]; record n is in `paths[shards[n]]`.
     offsets: int64 [N]; it begins at this byte.
+    torn: path -> the byte where a record begins with which the file breaks off.
   """
 
   paths: list
   shards: np.ndarray
   offsets: np.ndarray
+  torn: dict
 
   def __len__(self):
     return len(self.offsets)
@@ -49,6 +52,18 @@ class RecordIndex(NamedTuple):
     """Names a record for messages."""
     path = self.paths[self.shards[record]]
     return f'{path}: the record at byte {self.offsets[record]}'
+
+  def shard(self, path):
+    """The index of one shard alone, which may be empty."""
+    offsets = self.offsets[self.shards == self.paths.index(path)]
+    return RecordIndex([path], np.zeros_like(offsets), offsets, {})
+
+  def read_damaged(self, record):
+    """Gives the bytes of a record as they are, whatever its CRCs say."""
+    with pathlib.Path(self.paths[self.shards[record]]).open('rb') as stream:
+      stream.seek(self.offsets[record])
+      header = stream.read(_LENGTH.size + _CRC)
+      return stream.read(_LENGTH.unpack(header[: _LENGTH.size])[0])
 
   def read(self, record):
     """A tf.data.Dataset of one serialized example, for `flat_map` and the like.
@@ -92,11 +107,13 @@ def build(paths):
   with concurrent.futures.ThreadPoolExecutor(_READERS) as pool:
     # Silent unless it takes long.
     progress = functools.partial(tqdm.tqdm, total=len(paths), delay=3)
-    offsets = list(progress(pool.map(_offsets, paths), desc='index of shards'))
+    found = list(progress(pool.map(_offsets, paths), desc='index of shards'))
+  offsets = [each for each, _ in found]
   index = RecordIndex(
     paths,
     np.repeat(np.arange(len(paths)), [len(each) for each in offsets]),
     np.concatenate([*offsets, []]).astype(np.int64),
+    {path: torn for path, (_, torn) in zip(paths, found) if torn is not None},
   )
   if not len(index):
     raise errors.InputError(f'{paths[:1]}...: no record in {len(paths)} shards')
@@ -104,8 +121,8 @@ def build(paths):
 
 
 def _offsets(path):
-  """Where the records of a shard begin."""
-  offsets = []
+  """Where a shard's records begin, and where one that breaks off or None."""
+  offsets, torn = [], None
   try:
     size = pathlib.Path(path).stat().st_size
     with pathlib.Path(path).open('rb', buffering=0) as stream:
@@ -119,9 +136,10 @@ def _offsets(path):
   except OSError as error:
     raise errors.InputError(f'{path}: cannot be read: {error}') from error
   if end != size:
+    torn = offsets.pop()
     logging.warning(
       '%s: breaks off in the record at byte %d; make the shard again',
       path,
-      offsets.pop(),
+      torn,
     )
-  return offsets
+  return offsets, torn

@@ -79,8 +79,8 @@ class ShardFolder:
           f'{self.path(shard)}: another run is writing it; wait for that run, '
           'or divide the work by --task_index and --num_tasks'
         ) from None
-      _remove_leftovers(self.path(shard))
-      _remove_leftovers(self._failures(shard))
+      files.remove_leftovers(self.path(shard))
+      files.remove_leftovers(self._failures(shard))
 
   def settle(self, parameters, class_names, plans):
     """Makes sure that the folder's shards and this run's go together.
@@ -179,7 +179,7 @@ class ShardFolder:
 
   def _write(self, path, text):
     """Replaces a small file, unless it is the same already."""
-    _remove_leftovers(path)
+    files.remove_leftovers(path)
     if path.exists() and path.read_text(encoding='utf-8') == text:
       return
     with errors_of_writing(path), files.atomic_open(path, 'w') as stream:
@@ -214,12 +214,6 @@ def errors_of_writing(path):
       f'{path}: cannot be written: {error}; make room or repair, then run '
       'again: complete shards are kept'
     ) from error
-
-
-def _remove_leftovers(path):
-  """Removes what `files.atomic_open` left when its process was killed."""
-  for leftover in path.parent.glob(f'.{path.name}.*.tmp'):
-    leftover.unlink(missing_ok=True)
 
 
 def _fingerprint(plan):

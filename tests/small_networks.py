@@ -1,0 +1,27 @@
+"""Networks of 1/16 width, which classify a clip in a blink."""
+
+import reference
+import tensorflow as tf
+
+import i3d
+from two_stream import checkpoints, recipe
+
+
+def write(data, name, classes):
+  """Writes the checkpoint `name` of a data directory, with its own weights.
+
+  Returns:
+    The checkpoint's prefix.
+  """
+  stream = name.partition('_')[0]
+  scope, channels, _, _ = recipe.STREAMS[stream]
+  net = i3d.InceptionI3d(classes, depth_multiplier=1 / 16)
+  net(tf.zeros([1, 9, 193, 193, channels]), is_training=False)
+  for variable in net.variables:
+    value = reference.weight(
+      f'{name}/{variable.name.removesuffix(":0")}', variable.shape.as_list()
+    )
+    variable.assign(value)
+  path = data / 'checkpoints' / name / 'model.ckpt'
+  checkpoints.save(net, path, scope)
+  return path

@@ -6,6 +6,7 @@ A copy of launch/local.py beside another train.py shows what it passes on.
 import json
 import os
 import pathlib
+import re
 import shutil
 import signal
 import subprocess
@@ -15,6 +16,8 @@ import time
 import pytest
 import small_records
 import tensorflow as tf
+
+from two_stream.supervisor import Task
 
 ROOT = pathlib.Path(__file__).parent.parent
 ENVIRON = {**os.environ, 'PYTHONPATH': str(ROOT)}
@@ -431,7 +434,7 @@ def assert_contains(actual, expected, place):
     assert actual == expected, place
 
 
-def task_id(launcher, job, index):
+def task_id(launcher, task):
   """The process id of a launcher's task, None if it has none now."""
   children = f'/proc/{launcher.pid}/task/{launcher.pid}/children'
   for pid in pathlib.Path(children).read_text().split():
@@ -441,8 +444,8 @@ def task_id(launcher, job, index):
       continue
     for variable in environ.split(b'\0'):
       if variable.startswith(b'TF_CONFIG='):
-        task = json.loads(variable.partition(b'=')[2])['task']
-        if (task['type'], task['index']) == (job, index):
+        config = json.loads(variable.partition(b'=')[2])
+        if Task(config['task']['type'], config['task']['index']) == task:
           return int(pid)
   return None
 
@@ -465,8 +468,17 @@ MAX_STEPS = 60
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize('job, index', [('worker', 0), ('chief', 0), ('ps', 1)])
-def test_training_survives_kill_9(job, index, records, tmp_path):
+@pytest.mark.parametrize(
+  'task, num_backup',
+  [
+    (Task('worker', 0), 0),
+    (Task('worker', 1), 1),
+    (Task('chief', 0), 0),
+    (Task('ps', 1), 0),
+  ],
+  ids=['needed worker', 'backup worker', 'chief', 'ps'],
+)
+def test_training_survives_kill_9(task, num_backup, records, tmp_path):
   train_dir = tmp_path / 'rgb'
   log = tmp_path / 'log'
   with (
@@ -474,11 +486,11 @@ def test_training_survives_kill_9(job, index, records, tmp_path):
     subprocess.Popen(
       [
         *(sys.executable, ROOT / 'launch' / 'local.py'),
-        *('--num_workers=2', '--num_ps=2', '--evaluator', '--'),
-        *('--stream=rgb', f'--records_dir={records}'),
-        *(f'--train_dir={train_dir}', f'--max_steps={MAX_STEPS}'),
+        *('--num_workers=2', f'--num_backup={num_backup}', '--num_ps=2'),
+        *('--evaluator', '--', '--stream=rgb', '--replicas_to_aggregate=2'),
+        *(f'--records_dir={records}', f'--train_dir={train_dir}'),
         *('--depth_multiplier=0.0625', '--num_frames=9', '--batch_size=1'),
-        *('--replicas_to_aggregate=2', '--checkpoint_seconds=3'),
+        *(f'--max_steps={MAX_STEPS}', '--checkpoint_seconds=3'),
       ],
       env=ENVIRON,
       stdout=stream,
@@ -491,18 +503,19 @@ def test_training_survives_kill_9(job, index, records, tmp_path):
         assert launcher.poll() is None, log.read_text()
         assert time.monotonic() < deadline, log.read_text()
         time.sleep(0.1)
-      os.kill(task_id(launcher, job, index), signal.SIGKILL)
+      os.kill(task_id(launcher, task), signal.SIGKILL)
       step = saved_step(train_dir)
       assert step < MAX_STEPS
       assert launcher.wait(400) == 0, log.read_text()
     finally:
       launcher.terminate()
   output = log.read_text()
-  name = job if job == 'chief' else f'{job} {index}'
-  assert f'[launcher] {name} was ended by SIGKILL: restart 1 of 3' in output
+  assert f'[launcher] {task} was ended by SIGKILL: restart 1 of 3' in output
   assert saved_step(train_dir) == MAX_STEPS
   assert (train_dir / 'export' / 'model.ckpt.index').exists()
   assert f'step {MAX_STEPS}: top-1 ' in output  # The evaluator.
-  if job != 'worker':
-    continued = output.rpartition('continuing from ')[2].split()[0]
-    assert int(continued.rpartition('-')[2]) >= step > 0
+  continued = re.findall(r'continuing from \S*/model.ckpt-(\d+)\n', output)
+  if task.job == 'worker':
+    assert not continued
+  else:
+    assert int(continued[-1]) >= step > 0

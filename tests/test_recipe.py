@@ -1,7 +1,9 @@
 """The recipe's numbers are the published ones."""
 
+import pytest
+
 import i3d
-from two_stream import recipe
+from two_stream import errors, recipe
 
 
 def test_64_of_68_replicas_make_a_step_of_384_clips():
@@ -22,3 +24,16 @@ def test_streams_differ_in_channels_names_and_length():
 def test_what_it_says_of_the_network_is_the_networks():
   assert recipe.MIN_FRAMES == i3d.MIN_FRAMES
   assert recipe.BATCH_NORM_DECAY == i3d.BATCH_NORM_DECAY
+
+
+def test_a_schedule_is_read():
+  rows = recipe.parse_learning_rates('0:0.1,97000:1e-2')
+  assert rows == ((0, 0.1), (97_000, 0.01))
+
+
+@pytest.mark.parametrize(
+  'text', ['', '0.1', '1:0.1', '0:0.1,5:0.2,5:0.3', '0:0.1,9:1,5:1', '0:x']
+)
+def test_a_schedule_that_is_none_is_refused(text):
+  with pytest.raises(errors.InputError, match='0:0.1,97000:0.01'):
+    recipe.parse_learning_rates(text)

@@ -3,9 +3,16 @@
 import collections
 import concurrent.futures
 import contextlib
+import functools
+import io
+import logging
 import pathlib
+import re
 import shutil
 import socket
+import subprocess
+import sys
+import time
 
 import numpy as np
 import pytest
@@ -19,19 +26,24 @@ from two_stream import (
   cluster,
   errors,
   evaluator,
+  hooks,
   inference,
   recipe,
   record_index,
   shards,
+  start,
   sync_training,
   training_graph,
 )
 
 v1 = tf.compat.v1
 
+ROOT = pathlib.Path(__file__).parent.parent
 ALONE = cluster.Cluster()
 FRAMES = 9
 CLASSES = len(small_records.CLASS_NAMES)
+WIDTH = 1 / 16
+BATCH_NORM_DECAY = 0.9
 
 
 @pytest.fixture(name='data', scope='module')
@@ -48,7 +60,8 @@ def small_job(data, train_dir, max_steps=2, stream='rgb', **hyperparameters):
     'replicas_to_aggregate': 1,
     'batch_size': 2,
     'num_frames': FRAMES,
-    'depth_multiplier': 1 / 16,
+    'depth_multiplier': WIDTH,
+    'batch_norm_decay': BATCH_NORM_DECAY,
     **hyperparameters,
   }
   return sync_training.Job(
@@ -65,6 +78,32 @@ def read_all(path):
   return {
     name: reader.get_tensor(name) for name in reader.get_variable_to_shape_map()
   }
+
+
+def summaries(folder):
+  """{tag: its last value}."""
+  return {
+    value.tag: value.simple_value
+    for events in sorted(folder.glob('events.out.*'))
+    for event in v1.train.summary_iterator(str(events))
+    for value in event.summary.value
+  }
+
+
+@contextlib.contextmanager
+def logged():
+  """Yields a stream of what is logged; `caplog` for fixtures of a module."""
+  text = io.StringIO()
+  handler = logging.StreamHandler(text)
+  logger = logging.getLogger()
+  level = logger.level
+  logger.addHandler(handler)
+  logger.setLevel(logging.INFO)
+  try:
+    yield text
+  finally:
+    logger.removeHandler(handler)
+    logger.setLevel(level)
 
 
 def batches_of(job, count, turn=None):
@@ -86,72 +125,79 @@ def batches_of(job, count, turn=None):
   return list(dataset.take(count))
 
 
-def gradient(net, batch, stream, weight_decay):
-  """(loss, gradients by path) by TensorFlow 2; moves the moving averages."""
-  trainable = {
-    path: variable
-    for path, variable in checkpoints.variables(net).items()
-    if variable.trainable
-  }
+class Reference:
+  """The network, and what training should compute, written in TensorFlow 2.
+
+  Attributes:
+    net: the `i3d.InceptionI3d`, whose moving averages move with each gradient.
+  """
+
+  def __init__(self, stream):
+    self.net = i3d.InceptionI3d(
+      CLASSES,
+      depth_multiplier=WIDTH,
+      unit=functools.partial(i3d.Unit3D, batch_norm_decay=BATCH_NORM_DECAY),
+    )
+    self._stream = stream
+
+  def gradient(self, path, batch, weight_decay):
+    """(loss, gradients by path in the network) from a checkpoint's weights."""
+    checkpoints.restore(self.net, path)
+    loss, gradients = self._compute(batch['clip'], batch['label'], weight_decay)
+    return float(loss), {
+      path: value.numpy() for path, value in gradients.items()
+    }
 
   # A function, as eager max_pool3d has another gradient: it goes in full to
   # every tied maximum, and in oneDNN's kernels, which graphs use, to one.
   @tf.function
-  def compute():
+  def _compute(self, clip, label, weight_decay):
+    trainable = {
+      path: variable
+      for path, variable in checkpoints.variables(self.net).items()
+      if variable.trainable
+    }
     with tf.GradientTape() as tape:
-      logits, _ = net(clips.scale(batch['clip'], stream), is_training=True)
+      logits, _ = self.net(clips.scale(clip, self._stream), is_training=True)
       loss = tf.reduce_mean(
-        -tf.gather(tf.nn.log_softmax(logits), batch['label'], batch_dims=1)
+        -tf.gather(tf.nn.log_softmax(logits), label, batch_dims=1)
       )
       for path, variable in trainable.items():
         if path.endswith('/w'):
           loss += weight_decay * tf.reduce_sum(variable**2) / 2
     return loss, tape.gradient(loss, trainable)
 
-  loss, gradients = compute()
-  return loss, {path: value.numpy() for path, value in gradients.items()}
 
-
-def eager_network(path, batch_norm_decay=0.9):
-  net = i3d.InceptionI3d(
-    CLASSES,
-    depth_multiplier=1 / 16,
-    unit=lambda *args, **kwargs: i3d.Unit3D(
-      *args, batch_norm_decay=batch_norm_decay, **kwargs
-    ),
-  )
-  checkpoints.restore(net, path)
-  return net
+reference = functools.cache(Reference)
 
 
 @pytest.mark.parametrize('stream', recipe.STREAMS)
 def test_a_step_is_momentum_sgd_as_written_in_numpy(data, tmp_path, stream):
-  """Decayed gradient, momentum, moving averages, of the first two steps.
+  """Loss, decayed gradient, momentum, moving averages, of the first two steps.
 
   Each from the trainer's own weights: rounding grows tenthousandfold a step in
   a network of one channel here and there.
   """
-  decay, momentum = 0.01, 0.9
+  decay, momentum = tf.constant(0.01), 0.9
   job = small_job(
-    data,
-    tmp_path,
-    stream=stream,
-    weight_decay=decay,
-    dropout_keep_prob=1.0,
-    batch_norm_decay=0.9,
+    data, tmp_path, stream=stream, weight_decay=0.01, dropout_keep_prob=1.0
   )
-  for max_steps in (1, 2):
-    assert sync_training.run(job._replace(max_steps=max_steps), ALONE) == 0
+  job = job._replace(checkpoint_seconds=1e-3)  # After every step.
+  assert sync_training.run(job, ALONE) == 0
   prefix = f'{recipe.STREAMS[stream].scope}/inception_i3d/'
+  mine = reference(stream)
+  losses = []
   for step, batch in enumerate(batches_of(job, 2)):
+    path = tmp_path / f'model.ckpt-{step}'
     before, after = (
-      read_all(tmp_path / f'model.ckpt-{step + i}') for i in (0, 1)
+      read_all(path),
+      read_all(f'{tmp_path}/model.ckpt-{step + 1}'),
     )
-    net = eager_network(tmp_path / f'model.ckpt-{step}')
-    _, gradients = gradient(net, batch, stream, decay)
+    loss, gradients = mine.gradient(path, batch, decay)
+    losses.append(loss)
     expected = {
       path: variable.numpy()
-      for path, variable in checkpoints.variables(net).items()
+      for path, variable in checkpoints.variables(mine.net).items()
     }
     for path, value in gradients.items():
       velocity = momentum * before[f'{prefix}{path}/Momentum'] + value
@@ -166,21 +212,9 @@ def test_a_step_is_momentum_sgd_as_written_in_numpy(data, tmp_path, stream):
         atol=3e-5 * (np.abs(value).max() + 1e-3),
         err_msg=path,
       )
-
-
-def test_the_loss_is_cross_entropy_and_half_the_squared_weights(data, tmp_path):
-  job = small_job(data, tmp_path, 1, weight_decay=0.01, dropout_keep_prob=1.0)
-  sync_training.run(job, ALONE)
-  summary = {
-    value.tag: value.simple_value
-    for events in pathlib.Path(tmp_path).glob('events.out.*')
-    for event in v1.train.summary_iterator(str(events))
-    for value in event.summary.value
-  }
-  net = eager_network(tmp_path / 'model.ckpt-0')
-  loss, _ = gradient(net, batches_of(job, 1)[0], 'rgb', 0.01)
-  assert summary['training/loss'] == pytest.approx(float(loss), rel=1e-5)
-  assert summary['training/learning_rate'] == pytest.approx(0.1)
+  summary = summaries(tmp_path)
+  assert summary['training/loss'] == pytest.approx(np.mean(losses), rel=1e-5)
+  assert summary['training/learning_rate'] == pytest.approx(0.05)
   assert summary['training/dropped_gradients'] == 0
   for tag in ('accuracy', 'steps_per_second', 'clips_per_second'):
     assert f'training/{tag}' in summary
@@ -223,65 +257,113 @@ def test_the_rate_changes_at_the_published_steps(stream):
   assert recipe.STREAMS[stream].max_steps == BOUNDARIES[stream][-1][0] + 1
 
 
-def test_a_restarted_run_continues_bit_identically(data, tmp_path):
-  """With dropout, several gradients a step and momentum."""
-  settings = {'replicas_to_aggregate': 2, 'batch_size': 1}
-  sync_training.run(small_job(data, tmp_path / 'a', 4, **settings), ALONE)
-  for max_steps in (2, 4):
-    sync_training.run(
-      small_job(data, tmp_path / 'b', max_steps, **settings), ALONE
-    )
-  whole = read_all(tmp_path / 'a/model.ckpt-4')
-  continued = read_all(tmp_path / 'b/model.ckpt-4')
-  assert whole.keys() == continued.keys()
-  for name, value in whole.items():
-    np.testing.assert_array_equal(value, continued[name], err_msg=name)
+WITH_DROPOUT = {'replicas_to_aggregate': 2, 'batch_size': 1}
 
 
-@pytest.fixture(name='trained', scope='module')
-def make_trained(data, tmp_path_factory):
-  """A finished run of two steps."""
-  folder = tmp_path_factory.mktemp('trained')
-  sync_training.run(small_job(data, folder), ALONE)
+@pytest.fixture(name='whole', scope='module')
+def make_whole(data, tmp_path_factory):
+  """Four steps in one run."""
+  folder = tmp_path_factory.mktemp('whole')
+  sync_training.run(small_job(data, folder, 4, **WITH_DROPOUT), ALONE)
   return folder
 
 
-def test_checkpoints_have_the_released_names_and_serve_inference(trained):
-  clip = np.random.default_rng(1).uniform(-1, 1, (1, 9, 224, 224, 3))
-  clip = clip.astype(np.float32)
-  export = trained / 'export/model.ckpt'
-  described = checkpoints.describe(export)
-  assert described == (CLASSES, 3, 1 / 16, 'RGB', ())
-  assert checkpoints.describe(trained / 'model.ckpt-2').slots == ('Momentum',)
-  first = inference.classifier(export, 'RGB')(clip)
-  second = inference.classifier(trained / 'model.ckpt-2', 'RGB')(clip)
-  np.testing.assert_array_equal(first, second)
+@pytest.fixture(name='continued', scope='module')
+def make_continued(data, tmp_path_factory):
+  """Two runs of two steps; after the first, a third step is saved in part.
+
+  Returns:
+    (the folder, what the second run logged).
+  """
+  folder = tmp_path_factory.mktemp('continued')
+  job = small_job(data, folder, 2, **WITH_DROPOUT)
+  sync_training.run(job, ALONE)
+  for suffix in ('index', 'data-00000-of-00001'):
+    shutil.copy(f'{job.prefix}-2.{suffix}', f'{job.prefix}-3.{suffix}')
+  damaged = folder / 'model.ckpt-3.data-00000-of-00001'
+  damaged.write_bytes(damaged.read_bytes()[:-1000])
+  names = [f'model.ckpt-{step}' for step in (0, 2, 3)]
+  v1.train.update_checkpoint_state(str(folder), names[-1], names)
+  with logged() as log:
+    sync_training.run(job._replace(max_steps=4), ALONE)
+  return folder, log.getvalue()
 
 
-def test_a_truncated_newest_checkpoint_is_skipped(
-  data, trained, tmp_path, caplog
-):
+def test_a_restarted_run_continues_bit_identically(whole, continued):
+  """With dropout, several gradients a step and momentum."""
+  expected = read_all(whole / 'model.ckpt-4')
+  found = read_all(continued[0] / 'model.ckpt-4')
+  assert expected.keys() == found.keys()
+  for name, value in expected.items():
+    np.testing.assert_array_equal(value, found[name], err_msg=name)
+
+
+def test_a_truncated_newest_checkpoint_is_skipped(continued):
+  folder, log = continued
+  assert f'{folder}/model.ckpt-3 is skipped' in log
+  assert f'continuing from {folder}/model.ckpt-2\n' in log
+
+
+def test_no_whole_checkpoint_is_an_error_and_not_a_new_start(whole, tmp_path):
   train_dir = tmp_path / 'run'
-  sync_training.run(small_job(data, train_dir), ALONE)
-  newest = train_dir / 'model.ckpt-2.data-00000-of-00001'
-  newest.write_bytes(newest.read_bytes()[:-1000])
-  sync_training.run(small_job(data, train_dir), ALONE)
-  assert 'model.ckpt-2 is skipped' in caplog.text
-  assert read_all(train_dir / 'model.ckpt-2')['global_step'] == 2
-  repaired = read_all(train_dir / 'model.ckpt-2')
-  for name, value in read_all(trained / 'model.ckpt-2').items():
-    np.testing.assert_array_equal(value, repaired[name], err_msg=name)
-
-
-def test_no_whole_checkpoint_is_an_error_and_not_a_new_start(
-  data, trained, tmp_path
-):
-  train_dir = tmp_path / 'run'
-  shutil.copytree(trained, train_dir)
+  shutil.copytree(whole, train_dir)
   for path in train_dir.glob('model.ckpt-*.data-*'):
     path.write_bytes(b'')
   with pytest.raises(errors.InputError, match='none of the 2'):
-    sync_training.run(small_job(data, train_dir), ALONE)
+    start.discard_damaged(train_dir)
+
+
+def test_the_network_alone_is_exported_in_the_released_layout(whole):
+  export, last = whole / 'export/model.ckpt', whole / 'model.ckpt-4'
+  assert checkpoints.describe(export) == (CLASSES, 3, WIDTH, 'RGB', ())
+  assert checkpoints.describe(last).slots == ('Momentum',)
+  exported, trained = checkpoints.read(export), checkpoints.read(last)
+  assert exported.keys() == trained.keys()
+  for name, value in trained.items():
+    np.testing.assert_array_equal(value, exported[name])
+
+
+def test_evaluate_sample_takes_what_training_exported(data, whole, tmp_path):
+  """As it is, in the place of a released checkpoint."""
+  shutil.copytree(whole / 'export', tmp_path / 'checkpoints/rgb_scratch')
+  shutil.copy(data / 'label_map.txt', tmp_path)
+  clip = np.random.default_rng(1).uniform(-1, 1, (1, FRAMES, 224, 224, 3))
+  clip = clip.astype(np.float32)
+  np.save(tmp_path / 'clip_rgb.npy', clip)
+  result = subprocess.run(
+    [
+      *(sys.executable, ROOT / 'evaluate_sample.py', '--eval_type=rgb'),
+      *('--noimagenet_pretrained', f'--data_dir={tmp_path}'),
+      f'--sample={tmp_path}/clip',
+    ],
+    capture_output=True,
+    text=True,
+    check=False,
+  )
+  assert result.returncode == 0, result.stderr
+  logits = inference.classifier(whole / 'model.ckpt-4', 'RGB')(clip)[0]
+  printed = {
+    label: float(logit)
+    for line in result.stdout.splitlines()[-CLASSES:]
+    for _, logit, label in [line.split(' ', 2)]
+  }
+  assert printed == pytest.approx(
+    dict(zip(small_records.CLASS_NAMES, logits)), rel=1e-5
+  )
+
+
+def test_the_evaluator_ranks_the_validation_split(data, whole, caplog):
+  caplog.set_level('INFO')
+  evaluator.follow(small_job(data, whole, 4))
+  index = record_index.build(shards.find(data, 'validation'))
+  classify = inference.classifier(whole / 'model.ckpt-4', 'RGB')
+  hits = [
+    classify(clips.scale(each['clip'][tf.newaxis], 'rgb'))[0].argmax()
+    == each['label']
+    for each in clips.test_clips(index, 'rgb').as_numpy_iterator()
+  ]
+  # All are among the best five of three classes.
+  assert f'step 4: top-1 {np.mean(hits):.4f}, top-5 1.0000' in caplog.text
 
 
 def test_a_loss_that_is_not_finite_ends_the_run_before_it_is_applied(
@@ -295,61 +377,48 @@ def test_a_loss_that_is_not_finite_ends_the_run_before_it_is_applied(
   assert all(np.isfinite(value).all() for value in values.values())
 
 
-def test_damaged_records_are_reported_and_too_many_end_the_run(
+def test_a_damaged_record_is_reported_and_too_many_end_the_run(
   data, tmp_path, caplog
 ):
   records_dir = tmp_path / 'records'
   shutil.copytree(data, records_dir)
   path = shards.find(records_dir, 'train')[0]
   content = bytearray(path.read_bytes())
-  content[record_index.build([path]).offsets[1] + 500] ^= 255
+  for offset in record_index.build([path]).offsets[:2]:
+    content[offset + 500] ^= 255
   path.write_bytes(content)
-  job = small_job(records_dir, tmp_path / 'run', 3)
-  assert sync_training.run(job, ALONE) == 0
-  assert f'{path}: the record at byte' in caplog.text
-  with pytest.raises(errors.InputError, match='--max_damaged_records'):
-    sync_training.run(
-      job._replace(train_dir=str(tmp_path / 'b'), max_damaged_records=0), ALONE
-    )
+  # In five steps of a clip each, every record has its turn.
+  job = small_job(records_dir, tmp_path / 'run', 5, batch_size=1)
+  with pytest.raises(errors.InputError, match='^2 .*--max_damaged_records'):
+    sync_training.run(job._replace(max_damaged_records=1), ALONE)
+  reports = re.findall(
+    rf'{path}: the record at byte .*; (\d) so far', caplog.text
+  )
+  assert reports == ['1', '2']
 
 
 def test_fine_tuning_takes_all_but_logits_of_other_classes(
   data, tmp_path, caplog
 ):
   caplog.set_level('INFO')
-  source = i3d.InceptionI3d(7, depth_multiplier=1 / 16)
+  source = i3d.InceptionI3d(7, depth_multiplier=WIDTH)
   source(tf.zeros([1, 9, 193, 193, 3]), is_training=False)
   checkpoints.save(source, tmp_path / 'source', 'RGB')
-  job = small_job(data, tmp_path / 'run', 1)
-  job = job._replace(init_checkpoint=str(tmp_path / 'source'))
-  sync_training.run(job, ALONE)
-  assert 'which are of 7 classes and not 3' in caplog.text
+  job = small_job(data, tmp_path / 'run', 0)
+  sync_training.run(
+    job._replace(init_checkpoint=str(tmp_path / 'source')), ALONE
+  )
+  assert 'its logits, which are of 7 classes and not 3' in caplog.text
+  given = checkpoints.read(tmp_path / 'source')
   started = checkpoints.read(tmp_path / 'run/model.ckpt-0')
-  for name, value in checkpoints.read(tmp_path / 'source').items():
+  for name, value in given.items():
     if not name.startswith('Logits/'):
       np.testing.assert_array_equal(started[name], value)
   assert started['Logits/Conv3d_0c_1x1/conv_3d/w'].shape[-1] == CLASSES
+  wider = i3d.InceptionI3d(7, depth_multiplier=1 / 8)
+  wider(tf.zeros([1, 9, 193, 193, 3]), is_training=False)
   with pytest.raises(errors.InputError, match='--depth_multiplier'):
-    wide = job.hyperparameters._replace(depth_multiplier=1 / 8)
-    sync_training.run(
-      job._replace(hyperparameters=wide, train_dir=str(tmp_path / 'c')), ALONE
-    )
-
-
-def test_the_evaluator_ranks_the_validation_split(data, trained, caplog):
-  caplog.set_level('INFO')
-  evaluator.follow(small_job(data, trained))
-  assert 'step 2: top-1 ' in caplog.text
-  index = record_index.build(shards.find(data, 'validation'))
-  top_1, top_5 = evaluator.evaluate(trained / 'model.ckpt-2', 'rgb', index)
-  classify = inference.classifier(trained / 'model.ckpt-2', 'RGB')
-  hits = [
-    classify(clips.scale(each['clip'][tf.newaxis], 'rgb'))[0].argmax()
-    == each['label']
-    for each in clips.test_clips(index, 'rgb').as_numpy_iterator()
-  ]
-  assert top_1 == np.mean(hits)
-  assert top_5 == 1.0  # Of three classes.
+    start.check_fit(given, wider, 'source')
 
 
 def free_ports(count):
@@ -373,24 +442,34 @@ def start_cluster(num_workers, num_ps=1):
   return places[num_ps:], servers[num_ps:], servers
 
 
+def gradients_waiting(replica):
+  """Tensors: how many gradients lie in each of the accumulators."""
+  with replica.graph.as_default():
+    return [
+      tf.raw_ops.ResourceAccumulatorNumAccumulated(handle=op.outputs[0])
+      for op in replica.graph.get_operations()
+      if op.type == 'ResourceConditionalAccumulator'
+    ]
+
+
 @contextlib.contextmanager
 def manual_sessions(job, places, servers):
-  """A monitored session of each worker, whose steps the test takes."""
+  """A monitored session of each worker, whose steps the test takes.
+
+  Yields:
+    (replicas, sessions, tensors of the chief's graph: how many gradients lie in
+    each of the accumulators).
+  """
   with contextlib.ExitStack() as stack:
-    replicas, sessions = [], []
+    replicas, sessions, waiting = [], [], None
     index = record_index.build(shards.find(job.records_dir, 'train'))
+    aggregate = job.hyperparameters.replicas_to_aggregate
+    tokens = training_graph.tokens_per_step(aggregate, len(places))
     for place, server in zip(places, servers):
       replica = sync_training._build(
         job, place, small_records.CLASS_NAMES, index
       )
-      aggregate = job.hyperparameters.replicas_to_aggregate
-      tokens = training_graph.tokens_per_step(aggregate, len(places))
-      hooks = [
-        replica.optimizer.make_session_run_hook(
-          place.is_chief, tokens - len(places)
-        ),
-        sync_training.hooks.StartReading(replica, aggregate, len(places)),
-      ]
+      waiting = waiting or gradients_waiting(replica)
       with (
         replica.graph.as_default(),
         v1.device(cluster.variable_placement(place)),
@@ -399,7 +478,12 @@ def manual_sessions(job, places, servers):
           v1.train.MonitoredTrainingSession(
             server.target,
             place.is_chief,
-            hooks=hooks,
+            hooks=[
+              replica.optimizer.make_session_run_hook(
+                place.is_chief, tokens - len(places)
+              ),
+              hooks.StartReading(replica, aggregate, len(places)),
+            ],
             save_summaries_steps=None,
             save_summaries_secs=None,
             log_step_count_steps=None,
@@ -409,57 +493,71 @@ def manual_sessions(job, places, servers):
         )
       stack.callback(sessions[-1].close)
       replicas.append(replica)
-    yield replicas, sessions
+    yield replicas, sessions, waiting
 
 
-def test_a_step_is_the_mean_of_three_gradients_and_a_stale_one_is_dropped(
-  data, tmp_path
+@pytest.mark.parametrize(
+  'num_workers, aggregate',
+  [(4, 3), pytest.param(68, 64, marks=pytest.mark.slow)],
+)
+def test_a_step_is_the_mean_of_exactly_its_gradients_and_drops_stale_ones(
+  data, tmp_path, num_workers, aggregate
 ):
-  """1 ps, 4 workers, of which 3 make a step."""
-  places, servers, _ = start_cluster(4)
+  """On 1 ps: 3 gradients of 4 workers; the published 64 of 68."""
+  places, servers, _ = start_cluster(num_workers)
   job = small_job(
     data,
     tmp_path,
-    replicas_to_aggregate=3,
-    batch_size=1,
+    replicas_to_aggregate=aggregate,
     dropout_keep_prob=1.0,
     learning_rates=((0, 0.1),),
   )
-  with manual_sessions(job, places, servers) as (replicas, sessions):
-    network = replicas[0].network
-    values = checkpoints.variables(network)
+  with manual_sessions(job, places, servers) as (replicas, sessions, waiting):
+    values = checkpoints.variables(replicas[0].network)
 
     def current():
-      read = sessions[0].run([values, replicas[0].global_step])
-      return read[0], read[1]
+      return sessions[0].run([values, replicas[0].global_step])
+
+    def gradient(worker):
+      return sessions[worker].run(replicas[worker].train)
 
     before, step = current()
     assert step == 0
-    with concurrent.futures.ThreadPoolExecutor(3) as pool:
-      steps = [
-        pool.submit(session.run, replica.train)
-        for session, replica in zip(sessions[:3], replicas)
-      ]
-      assert [each.result(60) for each in steps] == [1, 1, 1]
-    after, step = current()
-    assert step == 1
-    token, measures = sessions[3].run([replicas[3].train, replicas[3].measures])
-    assert (token, measures['dropped_gradients']) == (1, 1)
-    unchanged, step = current()
-    assert step == 1
-    for path, variable in values.items():
-      if variable.trainable:
-        np.testing.assert_array_equal(unchanged[path], after[path])
+    with concurrent.futures.ThreadPoolExecutor(num_workers) as pool:
+      tokens = [pool.submit(gradient, i) for i in range(aggregate - 1)]
+      while (counts := set(sessions[0].run(waiting))) != {aggregate - 1}:
+        assert max(counts) < aggregate
+        time.sleep(0.1)
+      assert current()[1] == 0  # One is missing.
+      tokens.append(pool.submit(gradient, aggregate - 1))
+      assert [token.result(600) for token in tokens] == [1] * aggregate
+      after, step = current()
+      assert step == 1
+      for late in range(aggregate, num_workers):
+        replica = replicas[late]
+        token, dropped = sessions[late].run(
+          [replica.train, replica.measures['dropped_gradients']]
+        )
+        assert (token, dropped) == (1, late - aggregate + 1)
+      unchanged, step = current()
+      assert step == 1
+      assert set(sessions[0].run(waiting)) == {0}
+      for path, variable in values.items():
+        if variable.trainable:
+          np.testing.assert_array_equal(unchanged[path], after[path])
+      tokens = pool.map(gradient, range(num_workers))
+      assert list(tokens) == [2] * num_workers
+    assert current()[1] == 2
 
   prefix = str(tmp_path / 'before')
   checkpoints.write(before, prefix, 'RGB')
-  means = {}
-  for worker in range(3):
-    batch = batches_of(job, 1, clips.Turn(worker, 4))[0]
-    net = eager_network(prefix)
-    _, gradients = gradient(net, batch, 'rgb', recipe.WEIGHT_DECAY)
+  decay = tf.constant(recipe.WEIGHT_DECAY)
+  means = collections.Counter()
+  for worker in range(aggregate):
+    batch = batches_of(job, 1, clips.Turn(worker, num_workers))[0]
+    _, gradients = reference('rgb').gradient(prefix, batch, decay)
     for path, value in gradients.items():
-      means[path] = means.get(path, 0) + value / 3
+      means[path] = means[path] + value / aggregate
   for path, mean in means.items():
     np.testing.assert_allclose(
       (before[path] - after[path]) / 0.1,

@@ -5,10 +5,8 @@ import subprocess
 import sys
 
 import moving_textures
-import numba
 import numpy as np
 import pytest
-from numba.core import caching
 
 from two_stream import tvl1
 
@@ -89,14 +87,3 @@ def test_needs_no_tensorflow():
     'sys.modules'
   )
   subprocess.run([sys.executable, '-c', program], check=True)
-
-
-def test_kernels_compile_where_no_cache_can_be_written(monkeypatch):
-  monkeypatch.setattr(caching.CacheImpl, '_locator_classes', [])
-  with pytest.raises(RuntimeError, match='cannot cache'):
-    numba.njit(cache=True)(abs_of)
-  assert tvl1._kernel()(abs_of)(-2) == 2
-
-
-def abs_of(number):
-  return abs(number)

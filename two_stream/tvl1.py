@@ -25,15 +25,16 @@ into two that are solved in turn:
 Around this inner iteration: the flow is linearized anew (a "warp") 5 times at
 each of 5 scales, from coarse to fine. An inner loop ends after 30 iterations,
 or when the mean squared change of u falls to epsilon^2; up to 10 inner loops
-make a warp, each starting from u's 5x5 median.
+make a warp, each starting from u's 5x5 median. I1(x + u0) and its gradient are
+sampled bicubically.
 """
 
-import functools
+import threading
 
 import cv2
-import numba
 import numpy as np
-from numba.core import compiler
+
+from two_stream import bicubic, kernels
 
 TAU = 0.25
 LAMBDA = 0.15
@@ -48,8 +49,15 @@ MEDIAN_SIZE = 5
 
 _MIN_SIZE = 16  # Pixels of the smallest scale's smaller side.
 _TINY = np.finfo(np.float32).eps  # A squared gradient that counts as zero.
-# Pixels left of a row: one is needed, for a zero; 16 float32 fill a cache line.
-_LEFT = 16
+_CACHE_LINE = 16  # In float32.
+_BOUND = np.float32(LAMBDA * THETA)
+_TAU = np.float32(TAU)
+_TAU_THETA = np.float32(TAU / THETA)
+_HALF = np.float32(0.5)
+_ONE = np.float32(1)
+# Pixels left of a row: one is needed, for a zero.
+_LEFT = _CACHE_LINE
+_BORDER = 4  # Zeros around a sampled image: a 4x4 patch fits outside it.
 
 
 def optical_flow(frame, next_frame):
@@ -101,7 +109,11 @@ class Solver:
     frames = frame.astype(np.float32), next_frame.astype(np.float32)
     for scale in self._scales:
       if scale is not self._scales[0]:
-        frames = [cv2.resize(image, scale.size) for image in frames]
+        # By the factor, not to the size: OpenCV's step is exactly SCALE_STEP.
+        frames = [
+          cv2.resize(image, None, fx=SCALE_STEP, fy=SCALE_STEP)
+          for image in frames
+        ]
       scale.set_frames(*frames)
     flow = np.zeros((2, *self._scales[-1].shape), np.float32)
     for scale in reversed(self._scales):
@@ -119,32 +131,40 @@ class _Scale:
   def __init__(self, height, width):
     self.shape = height, width
     self.size = width, height
-    self._y, self._x = np.mgrid[:height, :width].astype(np.float32)
-    # u1, u2, p11, p12, p21, p22; p is theta times the dual variable.
-    self._state = np.zeros((6, height + 2, _LEFT + width + 1), np.float32)
-    # I1_x, I1_y, rho at u = 0, -1 / |grad I1|^2.
-    self._linear = np.zeros((4, height + 2, _LEFT + width + 1), np.float32)
-    self.flow = self._state[:2, 1:-1, _LEFT:-1]
+    # u1, u2; and another pair, to receive their median.
+    self._u, self._other_u = _fields(2, *self.shape), _fields(2, *self.shape)
+    # p11, p12, p21, p22, each theta times the dual variable.
+    self._p = _fields(4, *self.shape)
+    # I1_x, I1_y, rho at u = 0.
+    self._linear = _fields(3, *self.shape)
+    # I1, I1_x, I1_y and an unused channel: four make a vector.
+    self._next = np.zeros(
+      (height + 2 * _BORDER, width + 2 * _BORDER, 4), np.float32
+    )
+    # 1 where a pixel has a right neighbour, 0 elsewhere.
+    self._has_right = np.zeros(self._u.shape[-1], np.float32)
+    self._has_right[_LEFT : _LEFT + width - 1] = 1
+
+  @property
+  def flow(self):
+    """float32 [2, H, W], a view."""
+    return self._inside(self._u)
+
+  def _inside(self, fields):
+    height, width = self.shape
+    return fields[:, 1 : height + 1, _LEFT : _LEFT + width]
 
   def set_frames(self, frame, next_frame):
     """Takes float32 [H, W] frames."""
     self._frame = frame
-    self._next = np.dstack([next_frame, *_gradient(next_frame)])
+    _set_image(next_frame, self._next)
 
   def refine(self):
     """Improves `flow`; returns how many pixels were updated."""
     iterations = 0
-    self._state[2:] = 0
+    self._p[:] = 0
     for _ in range(NUM_WARPS):
-      u1, u2 = self.flow
-      warped = cv2.remap(
-        self._next,
-        self._x + u1,
-        self._y + u2,
-        cv2.INTER_CUBIC,
-        borderMode=cv2.BORDER_CONSTANT,
-      )
-      _linearize(warped, self._frame, self._state, self._linear)
+      _linearize(self._next.reshape(-1), self._frame, *self._u, *self._linear)
       iterations += self._iterate()
     height, width = self.shape
     return iterations * height * width
@@ -155,85 +175,84 @@ class _Scale:
     enough = EPSILON**2 * height * width
     iterations = 0
     for _ in range(OUTER_ITERATIONS):
-      for u in self.flow:
-        u[:] = cv2.medianBlur(np.ascontiguousarray(u), MEDIAN_SIZE)
-      self._state[:2, :, -1] = self._state[:2, :, -2]
-      done, change = _inner_loop(*self._state, *self._linear, enough)
+      for u, median in zip(self.flow, self._inside(self._other_u)):
+        cv2.medianBlur(u, MEDIAN_SIZE, dst=median)
+      self._u, self._other_u = self._other_u, self._u
+      done, change = _inner_loop(
+        *self._u, *self._p, *self._linear, self._has_right, width, enough
+      )
       iterations += done
       if change <= enough:
         break
     return iterations
 
 
-_solvers = {}
+def _fields(count, height, width):
+  """Zeros for `count` fields, each row on cache lines of its own.
+
+  A row is padded to whole vectors, which then need no remainder. In the padding
+  the fields stay 0.
+  """
+  lines = -(-width // _CACHE_LINE)
+  row = _LEFT + lines * _CACHE_LINE + _CACHE_LINE
+  size = count * (height + 2) * row
+  memory = np.zeros(size + _CACHE_LINE, np.float32)
+  start = -memory.ctypes.data // memory.itemsize % _CACHE_LINE
+  return memory[start : start + size].reshape(count, height + 2, row)
+
+
+_local = threading.local()
 
 
 def _solver(height, width):
-  """The solver of a size; the buffers of the last size are kept."""
-  if (height, width) not in _solvers:
-    _solvers.clear()
-    _solvers[height, width] = Solver(height, width)
-  return _solvers[height, width]
+  """This thread's solver; the buffers of the last size are kept."""
+  if getattr(_local, 'size', None) != (height, width):
+    _local.size, _local.solver = (height, width), Solver(height, width)
+  return _local.solver
 
 
-def _gradient(image):
-  """Central differences along x and y, halved one-sided ones at the edges."""
-  padded = cv2.copyMakeBorder(image, 1, 1, 1, 1, cv2.BORDER_REPLICATE)
-  x = (padded[1:-1, 2:] - padded[1:-1, :-2]) / 2
-  y = (padded[2:, 1:-1] - padded[:-2, 1:-1]) / 2
-  return x, y
-
-
-class _NoAlias(compiler.CompilerBase):
-  """Promises that arrays do not overlap, so that loops are vectorized."""
-
-  def define_pipelines(self):
-    self.state.flags.noalias = True
-    return [compiler.DefaultPassBuilder.define_nopython_pipeline(self.state)]
-
-
-def _kernel(**options):
-  """Compiles a function at its first call, and keeps the result on disk."""
-
-  def decorate(function):
-    compiled = functools.partial(
-      numba.njit, function, fastmath=True, error_model='numpy', **options
-    )
-    try:
-      return compiled(cache=True)
-    except RuntimeError:  # No folder of the cache can be written.
-      return compiled()
-
-  return decorate
-
-
-@_kernel()
-def _linearize(warped, frame, state, linear):
-  """Sets the `linear` fields for the flow in `state`."""
-  height, width = frame.shape
+@kernels.kernel
+def _set_image(image, bordered):
+  """Sets an image [H, W] and its central differences, in a border of zeros."""
+  height, width = image.shape
   for y in range(height):
+    above, below = max(y - 1, 0), min(y + 1, height - 1)
     for x in range(width):
-      z, c = y + 1, x + _LEFT
-      image, image_x, image_y = warped[y, x]
-      u1, u2 = state[0, z, c], state[1, z, c]
-      square = image_x * image_x + image_y * image_y
-      linear[0, z, c] = image_x
-      linear[1, z, c] = image_y
-      linear[2, z, c] = image - image_x * u1 - image_y * u2 - frame[y, x]
-      linear[3, z, c] = -1 / square if square > _TINY else np.float32(0)
+      left, right = max(x - 1, 0), min(x + 1, width - 1)
+      pixel = bordered[y + _BORDER, x + _BORDER]
+      pixel[0] = image[y, x]
+      pixel[1] = _HALF * (image[y, right] - image[y, left])
+      pixel[2] = _HALF * (image[below, x] - image[above, x])
 
 
-_BOUND = np.float32(LAMBDA * THETA)
-_TAU = np.float32(TAU)
-_TAU_THETA = np.float32(TAU / THETA)
-_ONE = np.float32(1)
+@kernels.kernel
+def _linearize(image, frame, u1, u2, image_x, image_y, rho):
+  """Sets the linear fields for the flow u."""
+  kernels.widest_vectors()
+  height, width = frame.shape
+  row = np.uint64((width + 2 * _BORDER) * 4)
+  outside = np.float32(1 - _BORDER)
+  corner = np.int32(_BORDER - 1)
+  for y in range(height):
+    z = np.uint32(y) + 1
+    for x in range(width):
+      c = x + _LEFT
+      old1, old2 = u1[z, c], u2[z, c]
+      to_x = min(max(np.float32(x) + old1, outside), np.float32(width + 1))
+      to_y = min(max(np.float32(y) + old2, outside), np.float32(height + 1))
+      left, top = np.floor(to_x), np.floor(to_y)
+      first = np.uint64(np.uint32(np.int32(top) + corner)) * row
+      first += np.uint64(np.uint32(np.int32(left) + corner)) * np.uint64(4)
+      value, dx, dy, _ = bicubic.sample(
+        image, first, row, to_x - left, to_y - top
+      )
+      image_x[z, c], image_y[z, c] = dx, dy
+      rho[z, c] = value - dx * old1 - dy * old2 - frame[y, x]
 
 
-# Part of its caller's code. Compiled apart, it is optimized otherwise when it
-# comes from the cache, and the flow differs in the last bits.
-@numba.njit(inline='always')
+@kernels.part
 def _update_rows(
-  u1, u2, p11, p12, p21, p22, image_x, image_y, rho, factor, y, width
+  u1, u2, p11, p12, p21, p22, image_x, image_y, rho, has_right, y, width
 ):
   """Updates u in row y + 1 and p in row y; returns u's squared change."""
   change = np.float32(0)
@@ -241,17 +260,19 @@ def _update_rows(
   for x in range(width):
     c = x + _LEFT
     old1, old2 = u1[z, c], u2[z, c]
-    f = (rho[z, c] + image_x[z, c] * old1 + image_y[z, c] * old2) * factor[z, c]
+    dx, dy = image_x[z, c], image_y[z, c]
+    f = -(rho[z, c] + dx * old1 + dy * old2) / max(dx * dx + dy * dy, _TINY)
     f = min(max(f, -_BOUND), _BOUND)
     above1, above2 = p12[y, c], p22[y, c]
-    d1 = f * image_x[z, c] + (p11[z, c] - p11[z, c - 1] + p12[z, c] - above1)
-    d2 = f * image_y[z, c] + (p21[z, c] - p21[z, c - 1] + p22[z, c] - above2)
+    d1 = f * dx + (p11[z, c] - p11[z, c - 1] + p12[z, c] - above1)
+    d2 = f * dy + (p21[z, c] - p21[z, c - 1] + p22[z, c] - above2)
     new1, new2 = old1 + d1, old2 + d2
     u1[z, c], u2[z, c] = new1, new2
     change += d1 * d1 + d2 * d2
 
-    u1_x, u1_y = u1[y, c + 1] - u1[y, c], new1 - u1[y, c]
-    u2_x, u2_y = u2[y, c + 1] - u2[y, c], new2 - u2[y, c]
+    u1_x = (u1[y, c + 1] - u1[y, c]) * has_right[c]
+    u2_x = (u2[y, c + 1] - u2[y, c]) * has_right[c]
+    u1_y, u2_y = new1 - u1[y, c], new2 - u2[y, c]
     norm1 = _ONE + _TAU_THETA * np.sqrt(u1_x * u1_x + u1_y * u1_y)
     norm2 = _ONE + _TAU_THETA * np.sqrt(u2_x * u2_x + u2_y * u2_y)
     p11[y, c] = (p11[y, c] + _TAU * u1_x) / norm1
@@ -261,19 +282,21 @@ def _update_rows(
   return change
 
 
-@_kernel(pipeline_class=_NoAlias)
+@kernels.kernel
 def _inner_loop(
-  u1, u2, p11, p12, p21, p22, image_x, image_y, rho, factor, enough
+  u1, u2, p11, p12, p21, p22, image_x, image_y, rho, has_right, width, enough
 ):
   """Iterates; returns (iterations, sum of squared changes in the last one).
 
   A row's p needs the new u of the row below it. So a pass over the image
   updates u in row y + 1 and p in row y together, while both are in the cache.
   """
-  height, width = u1.shape[0] - 2, u1.shape[1] - _LEFT - 1
-  change = np.float32(0)
+  kernels.widest_vectors()
+  height = u1.shape[0] - 2
+  lines = (width + _CACHE_LINE - 1) // _CACHE_LINE
+  change = 0.0
   for iteration in range(INNER_ITERATIONS):
-    change = np.float32(0)
+    change = 0.0
     for y in range(height + 1):
       if y == height:  # No gradient across the lower edge.
         u1[height + 1] = u1[height]
@@ -288,16 +311,13 @@ def _inner_loop(
         image_x,
         image_y,
         rho,
-        factor,
+        has_right,
         np.uint32(y),
-        width,
+        lines * _CACHE_LINE,
       )
       if y == 0:  # p is zero above the image.
         p12[0] = 0
         p22[0] = 0
-      # No gradient across the right edge.
-      u1[y + 1, _LEFT + width] = u1[y + 1, _LEFT + width - 1]
-      u2[y + 1, _LEFT + width] = u2[y + 1, _LEFT + width - 1]
     if change <= enough:
       return iteration + 1, change
   return INNER_ITERATIONS, change

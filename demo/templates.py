@@ -20,7 +20,7 @@ HEIGHT = 240  # pixels, as in Something-Something v2
 WIDTHS = (320, 320, 320, 426)
 # The share of clips whose camera shakes, whose background competes with the
 # objects and whose light varies: meant to be hard, and few, for small networks.
-HARD_SHARE = 0.2
+HARD_SHARE = 0.1
 HARD_CONTRAST = 2.0  # factor on the background's contrast
 SHAKE = 0.015  # amplitude of a shaking camera, frame heights
 

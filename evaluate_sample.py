@@ -3,6 +3,7 @@
     python evaluate_sample.py                          the shipped demo
     python evaluate_sample.py --sample=my_video.mp4    your own video
     python evaluate_sample.py --data_dir=../kinetics-i3d/data    DeepMind's
+    python evaluate_sample.py --report=report.html     a page to look at
 
 Two-stream logits are the sum of both streams' logits. Prints the norm of the
 logits and the top classes: probability, logit, label.
@@ -13,7 +14,14 @@ import pathlib
 import numpy as np
 from absl import flags
 
-from two_stream import cli, data_directory, recipe, samples
+from two_stream import (
+  cli,
+  data_directory,
+  recipe,
+  report,
+  samples,
+  top_classes,
+)
 
 _EVAL_TYPE = flags.DEFINE_enum(
   'eval_type',
@@ -49,6 +57,12 @@ _PRECISION = flags.DEFINE_enum(
   'Of weights and activations. bfloat16 pays where the processor has '
   'instructions for it.',
 )
+_REPORT = flags.DEFINE_string(
+  'report',
+  None,
+  'An HTML file to write: the clip, its flow, and the top classes of each '
+  'stream and of both.',
+)
 
 
 def main():
@@ -61,14 +75,14 @@ def main():
     for stream in evaluation.streams
   }
   sample = _SAMPLE.value or data_directory.default_sample(_DATA_DIR.value)
-  clips = samples.load(
-    sample,
-    evaluation.streams,
-    data_directory.frames_per_second(_DATA_DIR.value),
-  )
+  rate = data_directory.frames_per_second(_DATA_DIR.value)
+  clips = samples.load(sample, evaluation.streams, rate)
   cli.start_tensorflow()
   names = class_names(paths.values())
-  print_top_classes(sum_logits(paths, clips), names)
+  logits = stream_logits(paths, clips)
+  print_top_classes(sum(logits.values()), names)
+  if _REPORT.value:
+    report.write(_REPORT.value, sample, clips, logits, names, rate)
 
 
 def class_names(paths):
@@ -83,34 +97,32 @@ def class_names(paths):
   return names
 
 
-def sum_logits(paths, clips):
-  """Adds the streams' logits.
+def stream_logits(paths, clips):
+  """Classifies.
 
   Args:
     paths: stream -> checkpoint prefix.
     clips: stream -> [1, T, 224, 224, C].
 
   Returns:
-    float32 [classes].
+    stream -> float32 [classes].
   """
   from two_stream import inference  # noqa: PLC0415
 
-  logits = 0
+  logits = {}
   for stream, path in paths.items():
     scope = recipe.STREAMS[stream].scope
     classify = inference.classifier(path, scope, _PRECISION.value)
-    logits = logits + classify(clips[stream])[0]
+    logits[stream] = classify(clips[stream])[0]
   return logits
 
 
 def print_top_classes(logits, names):
   """Prints in the format of DeepMind's script."""
-  probabilities = np.exp(logits - logits.max())
-  probabilities /= probabilities.sum()
   print(f'Norm of logits: {np.linalg.norm(logits):f}')
   print('\nTop classes and probabilities')
-  for index in np.argsort(-logits)[: _TOP_K.value]:
-    print(probabilities[index], logits[index], names[index])
+  for row in top_classes.rank(logits, names, _TOP_K.value):
+    print(*row)
 
 
 if __name__ == '__main__':

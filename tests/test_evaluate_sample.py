@@ -7,10 +7,12 @@ import shutil
 import subprocess
 import sys
 
+import cv2
 import numpy as np
 import pytest
 import reference
 import small_networks
+import small_videos
 import tensorflow as tf
 
 import i3d
@@ -234,6 +236,49 @@ def test_a_clip_out_of_range_is_classified_with_a_warning(rgb_data, tmp_path):
   assert result.returncode == 0
   assert 'values from -9' in result.stderr
   assert len(parse(result.stdout)[1]) == 3
+
+
+def test_a_report_and_gifs_of_a_video(small_data, tmp_path):
+  """At the rate that the data directory tells."""
+  data = tmp_path / 'data'
+  data.mkdir()
+  for name in ('checkpoints', 'label_map.txt'):
+    (data / name).symlink_to(small_data / name)
+  (data / 'parameters.json').write_text(
+    '{"parameters": {"frames_per_second": 12}}'
+  )
+  frames = small_videos.textured_frames(24)
+  small_videos.write_video(data / 'sample.webm', frames)
+  page = tmp_path / 'report.html'
+  result = evaluate(f'--data_dir={data}', f'--report={page}')
+  assert result.returncode == 0, result.stderr
+  _, rows = parse(result.stdout)
+  text = page.read_text()
+  assert f'<h1>{rows[0][2]}</h1>' in text
+  assert 'sample.webm: 23 frames, 12 a second' in text
+  assert f'{100 * rows[0][0]:.1f} %' in text
+
+  result = subprocess.run(
+    [
+      sys.executable,
+      ROOT / 'demo' / 'make_gifs.py',
+      f'--data_dir={data}',
+      f'--output_dir={tmp_path / "docs"}',
+    ],
+    capture_output=True,
+    text=True,
+    check=False,
+    env={**os.environ, 'PYTHONPATH': str(ROOT)},
+  )
+  assert result.returncode == 0, result.stderr
+  for stream in ('rgb', 'flow'):
+    content = (tmp_path / 'docs' / f'sample_{stream}.gif').read_bytes()
+    assert content.startswith(b'GIF89a')
+    assert len(content) < 1_000_000
+    _, animation = cv2.imdecodeanimation(
+      np.frombuffer(content, np.uint8)[np.newaxis]
+    )
+    assert len(animation.frames) == 23
 
 
 DEEPMIND_DATA = os.environ.get('KINETICS_I3D_DATA', '')

@@ -1,0 +1,40 @@
+"""Writes what both streams see of a video as GIFs, for the README.
+
+python demo/make_gifs.py       data/sample.webm -> docs/sample_{rgb,flow}.gif
+"""
+
+import pathlib
+
+from absl import flags
+
+from two_stream import animations, cli, data_directory, files, samples, video
+
+_ROOT = pathlib.Path(__file__).parent.parent
+_DATA_DIR = flags.DEFINE_string(
+  'data_dir', str(_ROOT / 'data'), 'Folder that has sample.webm.'
+)
+_OUTPUT_DIR = flags.DEFINE_string(
+  'output_dir', str(_ROOT / 'docs'), 'Folder of the GIFs, made if missing.'
+)
+
+
+def main():
+  """Prepares the clips as for the networks and writes them."""
+  rate = data_directory.frames_per_second(_DATA_DIR.value)
+  sample = data_directory.default_sample(_DATA_DIR.value)
+  clips = samples.load(sample, ('rgb', 'flow'), rate)
+  flow, _ = animations.flow_frames(clips['flow'][0])
+  frames = {'rgb': animations.rgb_frames(clips['rgb'][0]), 'flow': flow}
+  folder = pathlib.Path(_OUTPUT_DIR.value)
+  folder.mkdir(parents=True, exist_ok=True)
+  for stream, images in frames.items():
+    path = folder / f'{sample.stem}_{stream}.gif'
+    with files.atomic_open(path) as output:
+      output.write(
+        animations.encode(images, rate or video.FRAMES_PER_SECOND, '.gif')
+      )
+    print(f'{path}: {path.stat().st_size / 1000:.0f} kB')
+
+
+if __name__ == '__main__':
+  cli.run(main)

@@ -9,16 +9,11 @@ import numpy as np
 
 from two_stream import video
 
-# WebP is a tenth of a GIF's size and not shown everywhere, as in some viewers
-# of Markdown. Quality 8 of OpenCV's GIF is 256 colours for each frame.
+# A GIF is some ten times larger than a WebP, and shown everywhere. In OpenCV's
+# terms 8 is 256 colours for each frame, and 3 is no dither, which would flicker.
 _SETTINGS = {
   '.webp': [cv2.IMWRITE_WEBP_QUALITY, 80],
-  '.gif': [
-    cv2.IMWRITE_GIF_QUALITY,
-    8,
-    cv2.IMWRITE_GIF_DITHER,
-    cv2.IMWRITE_GIF_FAST_FLOYD_DITHER,
-  ],
+  '.gif': [cv2.IMWRITE_GIF_QUALITY, 8, cv2.IMWRITE_GIF_DITHER, 3],
 }
 _WHEEL_SIZE = 96  # Pixels.
 

@@ -27,7 +27,7 @@ p, figcaption { color: #666; margin: .3em 0 }
 .clips { display: flex; flex-wrap: wrap; gap: 1.5em; align-items: end }
 figure { margin: 1em 0 0 }
 img { display: block }
-.clip { width: 320px; border-radius: 4px }
+.clip { width: 320px; border: 1px solid #ddd }
 .class { display: flex; align-items: center; gap: .6em; margin: .2em 0 }
 .name { flex: 0 0 26em; text-align: right }
 .track { flex: 1; background: #eee; border-radius: 3px }

@@ -44,7 +44,7 @@ def test_confusion_has_labels_in_rows():
   np.testing.assert_array_equal(counts, expected)
 
 
-def test_the_table_is_that_of_the_paper():
+def test_the_table_is_that_of_deepminds_readme():
   accuracies = {
     'imagenet': {
       'rgb': [0.711, 0.893],
@@ -54,15 +54,15 @@ def test_the_table_is_that_of_the_paper():
     'scratch': {'rgb': [0.684, 0.88], 'flow': None, 'joint': [0.0951, 0.9]},
   }
   assert accuracy.table(accuracies) == [
-    '| top-1 / top-5, % | from ImageNet | from scratch  |',
-    '| ---------------- | ------------- | ------------- |',
-    '| RGB-I3D          | 71.1 / 89.3   | 68.4 / 88.0   |',
-    '| Flow-I3D         | 63.4 / 84.9   | not available |',
-    '| Two-Stream I3D   | 74.2 / 100.0  | 9.5 / 90.0    |',
+    '| Model          | from ImageNet | from scratch  |',
+    '| -------------- | ------------- | ------------- |',
+    '| RGB-I3D        | 71.1 / 89.3   | 68.4 / 88.0   |',
+    '| Flow-I3D       | 63.4 / 84.9   | not available |',
+    '| Two-Stream I3D | 74.2 / 100.0  | 9.5 / 90.0    |',
   ]
 
 
 def test_the_table_shows_what_was_evaluated_alone():
   lines = accuracy.table({'scratch': {'flow': [0.5, 1]}})
-  assert lines[0] == '| top-1 / top-5, % | from scratch |'
-  assert lines[2:] == ['| Flow-I3D         | 50.0 / 100.0 |']
+  assert lines[0] == '| Model    | from scratch |'
+  assert lines[2:] == ['| Flow-I3D | 50.0 / 100.0 |']

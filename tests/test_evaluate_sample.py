@@ -9,6 +9,7 @@ import sys
 
 import cv2
 import numpy as np
+import printed
 import pytest
 import reference
 import small_networks
@@ -19,7 +20,6 @@ import i3d
 from two_stream import checkpoints
 
 ROOT = pathlib.Path(__file__).parent.parent
-NUMBER = r'[-+.e\d]+'
 
 # Output of multi_evaluate.sh -> checkpoints whose logits it adds.
 COMBINATIONS = {
@@ -50,18 +50,6 @@ def multi_evaluate(data, out):
     check=False,
     env={**os.environ, 'PYTHON': sys.executable},
   )
-
-
-def parse(output):
-  """Printed output -> norm, [(probability, logit, label)]."""
-  head, blank, title, *rows = output.splitlines()
-  assert blank == ''
-  assert title == 'Top classes and probabilities'
-  norm = float(re.fullmatch(f'Norm of logits: ({NUMBER})', head).group(1))
-  matches = [re.fullmatch(f'({NUMBER}) ({NUMBER}) (.+)', row) for row in rows]
-  return norm, [
-    (float(match[1]), float(match[2]), match[3]) for match in matches
-  ]
 
 
 @pytest.fixture(scope='module')
@@ -132,7 +120,7 @@ def test_prints_the_norm_and_top_20_the_network_gives(
     logits = logits + net(clip, is_training=False)[0].numpy()[0]
   probabilities = tf.nn.softmax(logits).numpy()
 
-  norm, rows = parse((published / f'{combination}.txt').read_text())
+  norm, rows = printed.parse((published / f'{combination}.txt').read_text())
   assert norm == pytest.approx(np.linalg.norm(logits), abs=1e-3)
   assert len(rows) == 20
   best = np.sort(logits)[::-1][:20]
@@ -184,9 +172,9 @@ def test_multi_evaluate_without_checkpoints_fails(tmp_path):
 
 def test_top_k_and_bfloat16(rgb_data):
   flags = ['--eval_type=rgb', f'--data_dir={rgb_data}', '--top_k=2']
-  full = parse(evaluate(*flags).stdout)
+  full = printed.parse(evaluate(*flags).stdout)
   assert len(full[1]) == 2
-  reduced = parse(evaluate(*flags, '--precision=bfloat16').stdout)
+  reduced = printed.parse(evaluate(*flags, '--precision=bfloat16').stdout)
   assert reduced[0] == pytest.approx(full[0], rel=0.02)
 
 
@@ -235,7 +223,7 @@ def test_a_clip_out_of_range_is_classified_with_a_warning(rgb_data, tmp_path):
   )
   assert result.returncode == 0
   assert 'values from -9' in result.stderr
-  assert len(parse(result.stdout)[1]) == 3
+  assert len(printed.parse(result.stdout)[1]) == 3
 
 
 def test_a_report_and_gifs_of_a_video(small_data, tmp_path):
@@ -252,7 +240,7 @@ def test_a_report_and_gifs_of_a_video(small_data, tmp_path):
   page = tmp_path / 'report.html'
   result = evaluate(f'--data_dir={data}', f'--report={page}')
   assert result.returncode == 0, result.stderr
-  _, rows = parse(result.stdout)
+  _, rows = printed.parse(result.stdout)
   text = page.read_text()
   assert f'<h1>{rows[0][2]}</h1>' in text
   assert 'sample.webm: 23 frames, 12 a second' in text
@@ -297,7 +285,7 @@ def test_released_weights_give_the_published_outputs(combination):
     f'--data_dir={DEEPMIND_DATA}', f'--eval_type={stream}', f'--{flag}'
   )
   expected = reference.published_outputs()[combination]
-  norm, rows = parse(result.stdout)
+  norm, rows = printed.parse(result.stdout)
   assert norm == pytest.approx(expected['norm'], rel=1e-4)
   for row, (probability, logit, label) in zip(rows, expected['top']):
     assert row[2] == label

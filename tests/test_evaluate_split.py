@@ -153,7 +153,7 @@ def test_the_table_holds_the_shares_of_clips_ranked_right(evaluated):
     for line in output.splitlines()
     if line.startswith('|')
   ]
-  assert rows[0] == ['top-1 / top-5, %', 'from ImageNet', 'from scratch']
+  assert rows[0] == ['Model', 'from ImageNet', 'from scratch']
   assert rows[2:] == [
     [title, cells[stream, 'imagenet'], cells[stream, 'scratch']]
     for title, stream in (
@@ -346,7 +346,7 @@ def test_without_labels_there_are_logits_and_no_accuracy(data, tmp_path):
     tmp_path, SPLIT, small_records.CLASS_NAMES, logits
   )
   assert lines[0] == 'validation: 2 clips, 0 with a label; 0 damaged'
-  assert lines[-1] == '| Two-Stream I3D   | not available |'
+  assert lines[-1] == '| Two-Stream I3D | not available |'
   with np.load(tmp_path / f'{SPLIT}_logits.npz', allow_pickle=False) as content:
     assert set(content) == {'ids', 'labels', 'rgb_scratch', 'flow_scratch'}
     assert content['rgb_scratch'].shape == (2, 3)

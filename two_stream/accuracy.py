@@ -1,4 +1,4 @@
-"""Top-k accuracy and confusion, and the table DeepMind's README shows them in.
+"""Top-k accuracy, confusion, and the table that DeepMind's README has.
 
 An accuracy is a share of the labelled clips; those without a public label
 count nowhere.
@@ -10,7 +10,7 @@ from two_stream import records
 
 ROWS = {'rgb': 'RGB-I3D', 'flow': 'Flow-I3D', 'joint': 'Two-Stream I3D'}
 COLUMNS = {'imagenet': 'from ImageNet', 'scratch': 'from scratch'}
-_CORNER = 'top-1 / top-5, %'
+_CORNER = 'Model'
 
 
 def top_k(logits, labels, ks=(1, 5)):
@@ -52,7 +52,7 @@ def confusion(logits, labels):
 
 
 def table(accuracies):
-  """Writes accuracies as a Markdown table.
+  """Writes accuracies in percent as a Markdown table.
 
   Args:
     accuracies: initialization (a key of `COLUMNS`) -> stream (of `ROWS`) ->

@@ -9,8 +9,8 @@ import numpy as np
 
 from two_stream import video
 
-# A GIF is some ten times larger than a WebP, and shown everywhere. In OpenCV's
-# terms 8 is 256 colours for each frame, and 3 is no dither, which would flicker.
+# A GIF is several times larger than a WebP, but shown everywhere. In OpenCV's
+# terms 8 is 256 colours for each frame and 3 is no dither, which would flicker.
 _SETTINGS = {
   '.webp': [cv2.IMWRITE_WEBP_QUALITY, 80],
   '.gif': [cv2.IMWRITE_GIF_QUALITY, 8, cv2.IMWRITE_GIF_DITHER, 3],

@@ -51,6 +51,7 @@ def report(folder, split, class_names, logits):
     f'{split}: {counts["clips"]} clips, {counts["labelled"]} with a label; '
     f'{counts["damaged"]} damaged',
     *(f'  damaged: {_name(damage)}' for damage in logits.damaged),
+    'top-1 / top-5 accuracy, %:',
     '',
     *accuracy.table(accuracies),
   ]

@@ -39,11 +39,22 @@ from two_stream import (
 v1 = tf.compat.v1
 
 ROOT = pathlib.Path(__file__).parent.parent
-ALONE = cluster.Cluster()
 FRAMES = 9
 CLASSES = len(small_records.CLASS_NAMES)
 WIDTH = 1 / 16
 BATCH_NORM_DECAY = 0.9
+
+
+class Unoptimized(cluster.Cluster):
+  """Whose sessions take graphs as they are, and start in half the time."""
+
+  def session_config(self):  # noqa: D102
+    config = super().session_config()
+    config.graph_options.rewrite_options.disable_meta_optimizer = True
+    return config
+
+
+ALONE = Unoptimized()
 
 
 @pytest.fixture(name='data', scope='module')
@@ -168,7 +179,7 @@ class Reference:
     return loss, tape.gradient(loss, trainable)
 
 
-reference = functools.cache(Reference)
+reference_of = functools.cache(Reference)
 
 
 @pytest.mark.parametrize('stream', recipe.STREAMS)
@@ -183,9 +194,9 @@ def test_a_step_is_momentum_sgd_as_written_in_numpy(data, tmp_path, stream):
     data, tmp_path, stream=stream, weight_decay=0.01, dropout_keep_prob=1.0
   )
   job = job._replace(checkpoint_seconds=1e-3)  # After every step.
-  assert sync_training.run(job, ALONE) == 0
+  assert sync_training.run(job, cluster.Cluster()) == 0
   prefix = f'{recipe.STREAMS[stream].scope}/inception_i3d/'
-  mine = reference(stream)
+  mine = reference_of(stream)
   losses = []
   for step, batch in enumerate(batches_of(job, 2)):
     path = tmp_path / f'model.ckpt-{step}'
@@ -397,30 +408,6 @@ def test_a_damaged_record_is_reported_and_too_many_end_the_run(
   assert reports == ['1', '2']
 
 
-def test_fine_tuning_takes_all_but_logits_of_other_classes(
-  data, tmp_path, caplog
-):
-  caplog.set_level('INFO')
-  source = i3d.InceptionI3d(7, depth_multiplier=WIDTH)
-  source(tf.zeros([1, 9, 193, 193, 3]), is_training=False)
-  checkpoints.save(source, tmp_path / 'source', 'RGB')
-  job = small_job(data, tmp_path / 'run', 0)
-  sync_training.run(
-    job._replace(init_checkpoint=str(tmp_path / 'source')), ALONE
-  )
-  assert 'its logits, which are of 7 classes and not 3' in caplog.text
-  given = checkpoints.read(tmp_path / 'source')
-  started = checkpoints.read(tmp_path / 'run/model.ckpt-0')
-  for name, value in given.items():
-    if not name.startswith('Logits/'):
-      np.testing.assert_array_equal(started[name], value)
-  assert started['Logits/Conv3d_0c_1x1/conv_3d/w'].shape[-1] == CLASSES
-  wider = i3d.InceptionI3d(7, depth_multiplier=1 / 8)
-  wider(tf.zeros([1, 9, 193, 193, 3]), is_training=False)
-  with pytest.raises(errors.InputError, match='--depth_multiplier'):
-    start.check_fit(given, wider, 'source')
-
-
 def free_ports(count):
   with contextlib.ExitStack() as stack:
     sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
@@ -430,9 +417,13 @@ def free_ports(count):
 
 
 def start_cluster(num_workers, num_ps=1):
-  """In-process servers; returns (ps places, worker places, targets)."""
+  """In-process servers.
+
+  Returns:
+    (the workers' places, their servers, all servers).
+  """
   hosts = [f'127.0.0.1:{port}' for port in free_ports(num_workers + num_ps)]
-  everyone = cluster.Cluster(tuple(hosts[:num_ps]), tuple(hosts[num_ps:]))
+  everyone = Unoptimized(tuple(hosts[:num_ps]), tuple(hosts[num_ps:]))
   places = [
     everyone._replace(job_name=job, task_index=i)
     for job, count in (('ps', num_ps), ('worker', num_workers))
@@ -525,8 +516,8 @@ def test_a_step_is_the_mean_of_exactly_its_gradients_and_drops_stale_ones(
     assert step == 0
     with concurrent.futures.ThreadPoolExecutor(num_workers) as pool:
       tokens = [pool.submit(gradient, i) for i in range(aggregate - 1)]
-      while (counts := set(sessions[0].run(waiting))) != {aggregate - 1}:
-        assert max(counts) < aggregate
+      while set(sessions[0].run(waiting)) != {aggregate - 1}:
+        assert not any(token.done() for token in tokens)
         time.sleep(0.1)
       assert current()[1] == 0  # One is missing.
       tokens.append(pool.submit(gradient, aggregate - 1))
@@ -555,7 +546,7 @@ def test_a_step_is_the_mean_of_exactly_its_gradients_and_drops_stale_ones(
   means = collections.Counter()
   for worker in range(aggregate):
     batch = batches_of(job, 1, clips.Turn(worker, num_workers))[0]
-    _, gradients = reference('rgb').gradient(prefix, batch, decay)
+    _, gradients = reference_of('rgb').gradient(prefix, batch, decay)
     for path, value in gradients.items():
       means[path] = means[path] + value / aggregate
   for path, mean in means.items():

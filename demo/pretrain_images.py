@@ -1,0 +1,152 @@
+r"""Trains a 2-D Inception-v1 to name the object on a rendered photograph.
+
+The demo's stand-in for ImageNet: what train.py inflates to start an `imagenet`
+network. The checkpoint is of TF-slim's form, as slim's own of ImageNet is.
+
+    python demo/pretrain_images.py --output=/tmp/inception_v1/model.ckpt
+
+About three minutes on two cores. Nothing is done if the checkpoint exists.
+"""
+
+import functools
+import pathlib
+
+import cv2
+import numpy as np
+import objects
+import sprites
+import tqdm
+from absl import flags
+
+from two_stream import cli, errors
+from two_stream.worker_pool import worker_pool
+
+FLAGS = flags.FLAGS
+flags.DEFINE_string(
+  'output',
+  None,
+  'Prefix of the checkpoint, as in FOLDER/model.ckpt.',
+  required=True,
+)
+flags.DEFINE_integer('num_images', 4096, 'Photographs.', lower_bound=64)
+flags.DEFINE_integer('num_steps', 400, 'Training steps.', lower_bound=1)
+flags.DEFINE_integer('batch_size', 32, 'Photographs of a step.', lower_bound=1)
+flags.DEFINE_float('learning_rate', 0.05, 'At first; it falls to 0.', 0)
+flags.DEFINE_float('depth_multiplier', 0.25, 'Scales the channels.', 1 / 16)
+flags.DEFINE_integer('seed', 0, 'Of photographs and first weights.', 0)
+
+KINDS = list(objects.KINDS)
+TEST_SHARE = 8  # One photograph of so many is kept from training.
+NUM_WORKERS = 2
+TIMEOUT = 60  # seconds; a photograph takes 15 ms
+MOMENTUM = 0.9
+BATCH_NORM_DECAY = 0.98  # Moving averages of 400 steps, not of 115,000.
+
+
+def main():
+  """Renders, trains, saves."""
+  if pathlib.Path(f'{FLAGS.output}.index').exists():
+    print(f'{FLAGS.output} exists')
+    return
+  images, labels = photographs(FLAGS.seed, FLAGS.num_images)
+  cli.start_tensorflow()
+  import tensorflow as tf  # noqa: PLC0415
+
+  tf.random.set_seed(FLAGS.seed)
+  num_test = len(images) // TEST_SHARE
+  network = train(images[num_test:], labels[num_test:])
+  right = [
+    predict(network, images[i : i + 1]) == labels[i] for i in range(num_test)
+  ]
+  save(network, FLAGS.output)
+  print(f'{np.mean(right):.1%} of {num_test} other photographs recognized')
+
+
+def photographs(seed, count):
+  """uint8 [count, 224, 224, 3] and the objects' kinds, int32 [count]."""
+  render = functools.partial(photograph, seed)
+  one_thread = functools.partial(cv2.setNumThreads, 1)
+  with worker_pool(render, NUM_WORKERS, TIMEOUT, one_thread) as pool:
+    results = pool.map(range(count))
+    images = list(tqdm.tqdm(results, total=count, unit='photograph'))
+  if not all(isinstance(image, np.ndarray) for image in images):
+    raise errors.InputError('a photograph could not be rendered; run again')
+  return np.stack(images), np.arange(count, dtype=np.int32) % len(KINDS)
+
+
+def photograph(seed, number):
+  """uint8 [224, 224, 3], the photograph of a number."""
+  rng = np.random.default_rng([seed, number])
+  return sprites.still(rng, KINDS[number % len(KINDS)])
+
+
+def train(images, labels):
+  """Returns an InceptionV1 that was trained by momentum SGD."""
+  import sonnet as snt  # noqa: PLC0415
+  import tensorflow as tf  # noqa: PLC0415
+
+  from two_stream import inception_v1  # noqa: PLC0415
+
+  network = inception_v1.InceptionV1(
+    len(KINDS),
+    FLAGS.depth_multiplier,
+    unit=functools.partial(
+      inception_v1.Unit2D, batch_norm_decay=BATCH_NORM_DECAY
+    ),
+  )
+  rate = tf.Variable(FLAGS.learning_rate, trainable=False)
+  optimizer = snt.optimizers.Momentum(rate, MOMENTUM)
+
+  @tf.function
+  def step(batch, labels):
+    with tf.GradientTape() as tape:
+      logits, _ = network(scale(batch), is_training=True)
+      loss = tf.reduce_mean(
+        tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits)
+      )
+    variables = network.trainable_variables
+    optimizer.apply(tape.gradient(loss, variables), variables)
+    return loss
+
+  rng = np.random.default_rng(FLAGS.seed)
+  progress = tqdm.tqdm(range(FLAGS.num_steps), unit='step')
+  for number in progress:
+    rate.assign(FLAGS.learning_rate * (1 - number / FLAGS.num_steps))
+    chosen = rng.choice(len(images), FLAGS.batch_size, replace=False)
+    batch = images[chosen]
+    if rng.random() < 0.5:  # noqa: PLR2004
+      batch = batch[:, :, ::-1]
+    loss = step(batch, labels[chosen])
+    progress.set_postfix(loss=f'{loss:.3f}')
+  return network
+
+
+def predict(network, images):
+  """The most likely kinds, int [B]."""
+  logits, _ = network(scale(images), is_training=False)
+  return np.argmax(logits, -1)
+
+
+def scale(images):
+  """uint8 -> float32 in [-1, 1]."""
+  import tensorflow as tf  # noqa: PLC0415
+
+  return tf.cast(images, tf.float32) / 127.5 - 1
+
+
+def save(network, path):
+  """Writes a checkpoint with TF-slim's names."""
+  import tensorflow as tf  # noqa: PLC0415
+
+  pathlib.Path(path).parent.mkdir(parents=True, exist_ok=True)
+  saver = tf.compat.v1.train.Saver(
+    {
+      variable.name.removesuffix(':0'): variable
+      for variable in network.variables
+    }
+  )
+  saver.save(None, path, write_meta_graph=False, write_state=False)
+
+
+if __name__ == '__main__':
+  cli.run(main)

@@ -1,0 +1,53 @@
+#!/usr/bin/env bash
+# Retrains everything under data/ from nothing: videos -> records -> training.
+#
+#   demo/train_demo.sh [FOLDER [DATA_DIR]]   default: /tmp/i3d_demo data
+#
+# Takes two hours on two cores, and 2 GB in FOLDER. The same command continues a
+# run that was interrupted. PYTHON names the interpreter; default: the one of
+# .venv, else python3.
+#
+# The published recipe in small: a quarter of the channels, clips of 16 frames,
+# 3 + 1 replicas of 4 clips instead of 64 + 4 of 6, and a schedule of 350 steps
+# that falls twice by a factor of 10. The rate is lower, fewer features are
+# dropped, and BatchNorm forgets faster, as the run is short.
+set -euo pipefail
+
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+folder=${1:-/tmp/i3d_demo}
+data=${2:-$here/data}
+python=$here/.venv/bin/python
+[[ -x $python ]] || python=python3
+python=${PYTHON:-$python}
+
+"$python" "$here/demo/synthetic_ssv2.py" --output_dir="$folder/ssv2" \
+  --max_seconds=3 --num_validation=85
+
+"$python" "$here/preprocess_ssv2.py" --splits=train,validation,test --fps=8 \
+  --videos_dir="$folder/ssv2/20bn-something-something-v2" \
+  --labels_dir="$folder/ssv2/labels" --output_dir="$folder/records"
+
+"$python" "$here/demo/pretrain_images.py" \
+  --output="$folder/inception_v1/model.ckpt"
+
+mkdir -p "$data/checkpoints"
+for stream in rgb flow; do
+  for start in scratch imagenet; do
+    name=${stream}_$start
+    init=()
+    [[ $start == scratch ]] ||
+      init=(--init_checkpoint="$folder/inception_v1/model.ckpt")
+    "$python" "$here/launch/local.py" --num_workers=3 --num_backup=1 -- \
+      --stream=$stream --records_dir="$folder/records" \
+      --train_dir="$folder/$name" "${init[@]}" --depth_multiplier=0.25 \
+      --num_frames=16 --batch_size=4 --dropout_keep_prob=0.8 \
+      --batch_norm_decay=0.99 --max_steps=350 \
+      --learning_rates=0:0.02,240:0.002,320:0.0002 --checkpoint_seconds=60
+    mkdir -p "$data/checkpoints/$name"
+    cp "$folder/$name/export/"* "$data/checkpoints/$name"
+  done
+done
+
+cp "$folder/records/"{label_map.txt,parameters.json} "$data"
+# A clip of the test split, pushed from left to right.
+cp "$folder/ssv2/20bn-something-something-v2/189.webm" "$data/sample.webm"

@@ -244,7 +244,10 @@ class TellWatch(v1.train.SessionRunHook):
 
   def _save(self, session):
     with self._replica.graph.as_default():
-      step = int(session.run(self._step))
+      try:
+        step = int(session.run(self._step))
+      except RuntimeError:  # The session is closed: it saved as it ended.
+        return
       self._saver.save(session, self._path, step, write_meta_graph=False)
 
 

@@ -32,8 +32,8 @@ _CONTRIB_PYTHON = flags.DEFINE_string(
 _PAIRS = flags.DEFINE_integer('pairs', 8, 'Pairs of frames.', lower_bound=1)
 
 _HEIGHT, _WIDTH = 256, 340
-# An inner iteration reads 10 fields of a pixel and writes 6, as float32.
-_BYTES_PER_UPDATE = 4 * (10 + 6)
+# An inner iteration reads 9 fields of a pixel and writes 6, as float32.
+_BYTES_PER_UPDATE = 4 * (9 + 6)
 
 _CONTRIB_PROGRAM = """
 import sys, time

@@ -17,6 +17,8 @@ def main():
     raise errors.InputError('clip.npy has 8 frames')
   if outcome == 'interrupt':
     raise KeyboardInterrupt
+  if outcome == 'print':
+    print('a line\\n' * 100_000)
   if outcome == 'bug':
     raise RuntimeError('a bug')
   return 3 if outcome == 'three' else None
@@ -40,6 +42,18 @@ def test_exit_statuses(outcome, status):
   result = run(f'--outcome={outcome}')
   assert result.returncode == status
   assert 'Traceback' not in result.stderr
+
+
+def test_output_that_nobody_reads_ends_quietly():
+  with subprocess.Popen(
+    [sys.executable, '-c', PROGRAM, '--outcome=print'],
+    stdout=subprocess.PIPE,
+    stderr=subprocess.PIPE,
+  ) as process:
+    assert process.stdout.readline() == b'a line\n'
+    process.stdout.close()
+    assert process.stderr.read() == b''
+    assert process.wait() == 141
 
 
 def test_a_users_mistake_is_one_line_and_status_1():

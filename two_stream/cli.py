@@ -1,6 +1,7 @@
 """How every script starts: flags, one-line errors, exit statuses."""
 
 import os
+import signal
 import sys
 
 from absl import app
@@ -16,7 +17,8 @@ def run(main):
   `false`, which DeepMind's script ignored.
 
   Exit status: what `main` returns (None is 0); 1, with one line on stderr, for
-  an `errors.InputError`, a stray argument or a bad flag; 130 after Ctrl-C.
+  an `errors.InputError`, a stray argument or a bad flag; 130 after Ctrl-C; 141
+  when nobody reads the output any more, as behind `| head`.
 
   Args:
     main: a function of no arguments.
@@ -25,13 +27,19 @@ def run(main):
   def checked_main(argv):
     try:
       refuse_stray_arguments(argv[1:])
-      return main()
+      status = main()
+      sys.stdout.flush()
+      return status
     except errors.InputError as error:
       print(f'error: {error}', file=sys.stderr)
       return 1
     except KeyboardInterrupt:
       print('interrupted', file=sys.stderr)
       return 130
+    except BrokenPipeError:
+      # Python flushes once more at the end.
+      os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+      return 128 + signal.SIGPIPE
 
   app.run(checked_main)
 

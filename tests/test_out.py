@@ -15,8 +15,8 @@ NAMES = [
   for initialization in ('imagenet', 'no_imagenet')
   for stream in ('rgb', 'flow', 'joint')
 ]
-# Of logits. Other processors and numbers of threads add in another order. Flow is
-# computed anew from the video, and there the last bits decide how many
+# Of logits. Other processors and numbers of threads add in another order. Flow
+# is computed anew from the video, and there the last bits decide how many
 # iterations are enough: without 512-bit vectors logits changed by 0.02.
 TOLERANCE = {'rgb': 1e-3, 'flow': 0.05, 'joint': 0.05}
 

@@ -487,6 +487,16 @@ def manual_sessions(job, places, servers):
     yield replicas, sessions, waiting
 
 
+@pytest.fixture(name='unoptimized')
+def take_functions_as_they_are():
+  """For numbers to compare with those of sessions that do so too."""
+  option = 'disable_meta_optimizer'
+  tf.config.optimizer.set_experimental_options({option: True})
+  yield
+  tf.config.optimizer.set_experimental_options({option: False})
+
+
+@pytest.mark.usefixtures('unoptimized')
 @pytest.mark.parametrize(
   'num_workers, aggregate',
   [(4, 3), pytest.param(68, 64, marks=pytest.mark.slow)],

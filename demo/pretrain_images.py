@@ -15,11 +15,10 @@ import cv2
 import numpy as np
 import objects
 import sprites
-import tqdm
 from absl import flags
 
-from two_stream import cli, errors
-from two_stream.worker_pool import worker_pool
+from two_stream import cli, errors, progress
+from two_stream.worker_pool import Failure, worker_pool
 
 FLAGS = flags.FLAGS
 flags.DEFINE_string(
@@ -66,9 +65,11 @@ def photographs(seed, count):
   one_thread = functools.partial(cv2.setNumThreads, 1)
   with worker_pool(render, NUM_WORKERS, TIMEOUT, one_thread) as pool:
     results = pool.map(range(count))
-    images = list(tqdm.tqdm(results, total=count, unit='photograph'))
-  if not all(isinstance(image, np.ndarray) for image in images):
-    raise errors.InputError('a photograph could not be rendered; run again')
+    images = []
+    for image in progress.bar(results, total=count, unit='photograph'):
+      if isinstance(image, Failure):
+        raise errors.InputError(f'photograph {len(images)}: {image.reason}')
+      images.append(image)
   return np.stack(images), np.arange(count, dtype=np.int32) % len(KINDS)
 
 
@@ -83,7 +84,7 @@ def train(images, labels):
   import sonnet as snt  # noqa: PLC0415
   import tensorflow as tf  # noqa: PLC0415
 
-  from two_stream import inception_v1  # noqa: PLC0415
+  from two_stream import clips, inception_v1  # noqa: PLC0415
 
   network = inception_v1.InceptionV1(
     len(KINDS),
@@ -98,7 +99,7 @@ def train(images, labels):
   @tf.function
   def step(batch, labels):
     with tf.GradientTape() as tape:
-      logits, _ = network(scale(batch), is_training=True)
+      logits, _ = network(clips.scale(batch, 'rgb'), is_training=True)
       loss = tf.reduce_mean(
         tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits)
       )
@@ -107,15 +108,15 @@ def train(images, labels):
     return loss
 
   rng = np.random.default_rng(FLAGS.seed)
-  progress = tqdm.tqdm(range(FLAGS.num_steps), unit='step')
-  for number in progress:
+  bar = progress.bar(range(FLAGS.num_steps), unit='step')
+  for number in bar:
     rate.assign(FLAGS.learning_rate * (1 - number / FLAGS.num_steps))
     chosen = rng.choice(len(images), FLAGS.batch_size, replace=False)
     batch = images[chosen]
     if rng.random() < 0.5:  # noqa: PLR2004
       batch = batch[:, :, ::-1]
     loss = step(batch, labels[chosen])
-    progress.set_postfix(loss=f'{loss:.3f}')
+    bar.set_postfix(loss=f'{loss:.3f}')
   return network
 
 
@@ -123,22 +124,17 @@ def answers(network, images):
   """The most likely kind of each, int [B]."""
   import tensorflow as tf  # noqa: PLC0415
 
+  from two_stream import clips  # noqa: PLC0415
+
   @tf.function(reduce_retracing=True)
   def classify(batch):
-    logits, _ = network(scale(batch), is_training=False)
+    logits, _ = network(clips.scale(batch, 'rgb'), is_training=False)
     return tf.argmax(logits, -1)
 
   batches = np.split(
     images, range(FLAGS.batch_size, len(images), FLAGS.batch_size)
   )
   return np.concatenate([classify(batch) for batch in batches])
-
-
-def scale(images):
-  """uint8 -> float32 in [-1, 1]."""
-  import tensorflow as tf  # noqa: PLC0415
-
-  return tf.cast(images, tf.float32) / 127.5 - 1
 
 
 def save(network, path):

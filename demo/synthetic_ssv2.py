@@ -17,10 +17,9 @@ import pathlib
 
 import cv2
 import dataset
-import tqdm
 from absl import flags
 
-from two_stream import cli, errors
+from two_stream import cli, errors, progress
 from two_stream.worker_pool import Failure, worker_pool
 
 TIMEOUT = 300  # seconds; a clip takes about two
@@ -80,7 +79,7 @@ def render_all(folder, settings, counts):
   render = functools.partial(dataset.render, folder, settings)
   one_thread = functools.partial(cv2.setNumThreads, 1)
   with worker_pool(render, FLAGS.num_workers, TIMEOUT, one_thread) as pool:
-    results = tqdm.tqdm(pool.map(tasks), total=len(tasks), unit='clip')
+    results = progress.bar(pool.map(tasks), total=len(tasks), unit='clip')
     for (split, number), entry in zip(tasks, results):
       if isinstance(entry, Failure):
         raise errors.InputError(

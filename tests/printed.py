@@ -1,4 +1,4 @@
-"""Reads what evaluate_sample.py prints."""
+"""Reads what the evaluation scripts print."""
 
 import re
 
@@ -15,3 +15,12 @@ def parse(output):
   return norm, [
     (float(match[1]), float(match[2]), match[3]) for match in matches
   ]
+
+
+def assert_one_line_error(result, message):
+  """Of a subprocess.CompletedProcess that a user's mistake ended."""
+  assert result.returncode == 1
+  assert result.stdout == ''
+  assert message in result.stderr
+  assert result.stderr.startswith('error: ')
+  assert result.stderr.count('\n') == 1

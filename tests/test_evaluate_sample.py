@@ -189,11 +189,7 @@ def test_top_k_and_bfloat16(rgb_data):
 )
 def test_a_mistake_is_one_line_and_status_1(rgb_data, flags, message):
   result = evaluate(f'--data_dir={rgb_data}', *flags)
-  assert result.returncode == 1
-  assert result.stdout == ''
-  assert message in result.stderr
-  assert result.stderr.startswith('error: ')
-  assert result.stderr.count('\n') == 1
+  printed.assert_one_line_error(result, message)
 
 
 def test_the_other_streams_checkpoint_is_one_line(rgb_data, tmp_path):

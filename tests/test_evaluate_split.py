@@ -10,6 +10,7 @@ import time
 
 import cv2
 import numpy as np
+import printed
 import pytest
 import small_networks
 import small_records
@@ -402,11 +403,7 @@ def test_a_mistake_is_one_line_and_status_1(
   data, records_dir, tmp_path, flags, message
 ):
   result = evaluate(data, records_dir, tmp_path, *flags)
-  assert result.returncode == 1
-  assert result.stdout == ''
-  assert message in result.stderr
-  assert result.stderr.startswith('error: ')
-  assert result.stderr.count('\n') == 1
+  printed.assert_one_line_error(result, message)
 
 
 def test_a_folder_that_cannot_be_written_is_one_line(data, tmp_path):

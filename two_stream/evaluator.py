@@ -6,13 +6,13 @@ import sys
 
 import numpy as np
 import tensorflow as tf
-import tqdm
 
 from two_stream import (
   accuracy,
   clips,
   errors,
   inference,
+  progress,
   recipe,
   record_index,
   shards,
@@ -76,7 +76,7 @@ def evaluate(path, stream, index):
     InputError: if the checkpoint cannot be used, or no clip has a label.
   """
   classify = inference.classifier(path, recipe.STREAMS[stream].scope)
-  elements = tqdm.tqdm(
+  elements = progress.bar(
     clips.test_clips(index, stream).as_numpy_iterator(),
     total=len(index),
     unit='clip',

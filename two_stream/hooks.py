@@ -2,13 +2,11 @@
 
 import functools
 import logging
-import sys
 import time
 
 import tensorflow as tf
-import tqdm
 
-from two_stream import cluster, errors, training_graph
+from two_stream import cluster, errors, progress, training_graph
 
 v1 = tf.compat.v1
 
@@ -147,13 +145,7 @@ class Progress(v1.train.SessionRunHook):
     del coord
     step = int(session.run(self._replica.global_step))
     if self._bar is None:
-      self._bar = tqdm.tqdm(
-        total=self._max_steps,
-        initial=step,
-        unit='step',
-        mininterval=0.5 if sys.stderr.isatty() else 30,
-        maxinterval=10 if sys.stderr.isatty() else 60,
-      )
+      self._bar = progress.bar(total=self._max_steps, initial=step, unit='step')
     else:
       logging.warning('a ps was lost; continuing from step %d', step)
     self._bar.n = self._since_step = step

@@ -12,13 +12,12 @@ import pathlib
 import sys
 from typing import NamedTuple
 
-import tqdm
-
 from two_stream import (
   cli,
   errors,
   labels,
   preprocessing,
+  progress,
   records,
   shard_folder,
   shards,
@@ -133,9 +132,9 @@ def _write_all(job, works, folder, class_names, encode):
     worker_pool.worker_pool(
       encode, num_workers, job.video_timeout, preprocessing.start_worker
     ) as pool,
-    Progress(num_videos) as progress,
+    Progress(num_videos) as bar,
   ):
-    results = progress.follow(pool.map(sources))
+    results = bar.follow(pool.map(sources))
     for work in works:
       write = _extend if folder.path(work.shard).exists() else _write_new
       num_failed += write(folder, work, results)
@@ -197,12 +196,9 @@ class Progress:
   """A bar on stderr: videos/s, flows/s and the time that is left."""
 
   def __init__(self, num_videos):
-    terminal = sys.stderr.isatty()
-    self._bar = tqdm.tqdm(
+    self._bar = progress.bar(
       total=num_videos,
       unit='video',
-      mininterval=0.5 if terminal else 30,
-      maxinterval=10 if terminal else 60,
       bar_format='{l_bar}{bar}| {n_fmt}/{total_fmt} videos '
       '[{elapsed} gone, {remaining} left{postfix}]',
     )

@@ -10,7 +10,6 @@ continues at any clip without reading those before it.
 """
 
 import concurrent.futures
-import functools
 import logging
 import os
 import pathlib
@@ -19,9 +18,8 @@ from typing import NamedTuple
 
 import numpy as np
 import tensorflow as tf
-import tqdm
 
-from two_stream import errors
+from two_stream import errors, progress
 
 _LENGTH = struct.Struct('<Q')
 _CRC = 4  # Bytes.
@@ -106,8 +104,14 @@ def build(paths):
   paths = [str(path) for path in paths]
   with concurrent.futures.ThreadPoolExecutor(_READERS) as pool:
     # Silent unless it takes long.
-    progress = functools.partial(tqdm.tqdm, total=len(paths), delay=3)
-    found = list(progress(pool.map(_offsets, paths), desc='index of shards'))
+    found = list(
+      progress.bar(
+        pool.map(_offsets, paths),
+        total=len(paths),
+        desc='index of shards',
+        delay=3,
+      )
+    )
   offsets = [each for each, _ in found]
   index = RecordIndex(
     paths,

@@ -8,7 +8,7 @@ import numpy as np
 from two_stream import errors, preprocessing, recipe, video
 
 _SIZE = video.CROP_SIZE
-_MIN_FRAMES = 9  # i3d.MIN_FRAMES, for which TensorFlow need not be loaded.
+_MIN_FRAMES = recipe.MIN_FRAMES
 
 
 def load(sample, streams, frames_per_second=video.FRAMES_PER_SECOND):

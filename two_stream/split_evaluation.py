@@ -8,11 +8,9 @@ import functools
 import itertools
 import logging
 import pathlib
-import sys
 from typing import NamedTuple
 
 import numpy as np
-import tqdm
 from google.protobuf.message import DecodeError
 
 from two_stream import (
@@ -23,6 +21,7 @@ from two_stream import (
   inference,
   labels,
   logit_parts,
+  progress,
   recipe,
   record_index,
   records,
@@ -160,14 +159,11 @@ def compute(networks, shards, parts_dir):
 
 def _progress(index, parts):
   """A bar on stderr that counts each clip once for each network."""
-  terminal = sys.stderr.isatty()
   length = {shard: len(index.shard(shard)) for shard in index.paths}
-  return tqdm.tqdm(
+  return progress.bar(
     total=sum(length[shard] for _, shard in parts),
     initial=sum(length[shard] for (_, shard), part in parts.items() if part),
     unit='clip',
-    mininterval=0.5 if terminal else 30,
-    maxinterval=10 if terminal else 60,
   )
 
 

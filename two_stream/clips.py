@@ -110,6 +110,7 @@ def training_clips(reading, batch_size, turn, first_batch):
     )
     .batch(batch_size, drop_remainder=True)
     .prefetch(2)
+    .with_options(_as_written())
   )
 
 
@@ -140,7 +141,18 @@ def test_clips(index, stream):
       deterministic=True,
     )
     .prefetch(2)
+    .with_options(_as_written())
   )
+
+
+def _as_written():
+  """Without tuning: the numbers are given, and closing a session waits for it.
+
+  Its thread sleeps ever longer, up to a minute, and can miss that it is to end.
+  """
+  options = tf.data.Options()
+  options.autotune.enabled = False
+  return options
 
 
 def scale(clip, stream):

@@ -316,6 +316,7 @@ class InceptionI3d(snt.Module):
     name='inception_i3d',
     *,
     unit=Unit3D,
+    dropout=tf.nn.dropout,
   ):
     """Makes the network.
 
@@ -333,6 +334,7 @@ class InceptionI3d(snt.Module):
       name: name of the module.
       unit: makes the units: `Unit3D`, or a `functools.partial` of it that sets
         the options a network of another kind needs.
+      dropout: features, rate -> features of which that share is dropped.
 
     Raises:
       ValueError: for an unknown final endpoint or too small a multiplier.
@@ -345,6 +347,7 @@ class InceptionI3d(snt.Module):
     super().__init__(name=name)
     self._spatial_squeeze = spatial_squeeze
     self._final_endpoint = final_endpoint
+    self._dropout = dropout
     self._layers = [make_layer(*row, depth_multiplier, unit) for row in LAYERS]
     with tf.name_scope('Logits'):
       self._logits = Unit3D(
@@ -406,7 +409,7 @@ class InceptionI3d(snt.Module):
     """
     features = self._checked(features)
     net = tf.nn.avg_pool3d(features, LOGITS_POOL, 1, padding='VALID')
-    net = tf.nn.dropout(net, rate=1 - dropout_keep_prob)
+    net = self._dropout(net, rate=1 - dropout_keep_prob)
     # A no-op but for reduced precision, which is too coarse for logits.
     net = tf.cast(net, tf.float32)
     logits = self._logits(net, is_training=False)

@@ -1,9 +1,11 @@
 """The recipe's numbers are the published ones."""
 
+import numpy as np
 import pytest
+import tensorflow as tf
 
 import i3d
-from two_stream import errors, recipe
+from two_stream import errors, recipe, training_graph
 
 
 def test_64_of_68_replicas_make_a_step_of_384_clips():
@@ -37,3 +39,40 @@ def test_a_schedule_is_read():
 def test_a_schedule_that_is_none_is_refused(text):
   with pytest.raises(errors.InputError, match='0:0.1,97000:0.01'):
     recipe.parse_learning_rates(text)
+
+
+# stream -> (step, rate) on both sides of every boundary. In the README's words:
+# RGB 1e-1 to 97k, 1e-2 to 108k, 1e-3 to 115k, and so on.
+BOUNDARIES = {
+  'rgb': [
+    (0, 1e-1),
+    (96_999, 1e-1),
+    (97_000, 1e-2),
+    (107_999, 1e-2),
+    (108_000, 1e-3),
+    (114_999, 1e-3),
+  ],
+  'flow': [
+    (0, 1e-1),
+    (96_999, 1e-1),
+    (97_000, 1e-2),
+    (104_499, 1e-2),
+    (104_500, 1e-3),
+    (114_999, 1e-3),
+    (115_000, 1e-1),
+    (139_999, 1e-1),
+    (140_000, 1e-2),
+    (149_999, 1e-2),
+    (150_000, 1e-3),
+    (154_999, 1e-3),
+  ],
+}
+
+
+@pytest.mark.parametrize('stream', recipe.STREAMS)
+def test_the_rate_changes_at_the_published_steps(stream):
+  rows = recipe.STREAMS[stream].learning_rates
+  for step, rate in BOUNDARIES[stream]:
+    found = training_graph.learning_rate(tf.constant(step), rows)
+    assert found.numpy() == np.float32(rate)
+  assert recipe.STREAMS[stream].max_steps == BOUNDARIES[stream][-1][0] + 1

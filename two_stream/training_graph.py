@@ -97,11 +97,15 @@ def build(hyperparameters, num_classes, make_dataset, place):
   """
   stream = recipe.STREAMS[hyperparameters.stream]
   with tf.name_scope(stream.scope):
-    network = _Network(
+    network = i3d.InceptionI3d(
       num_classes,
       depth_multiplier=hyperparameters.depth_multiplier,
       unit=functools.partial(
         i3d.Unit3D, batch_norm_decay=hyperparameters.batch_norm_decay
+      ),
+      # A restarted run draws again the same.
+      dropout=lambda net, rate: tf.nn.experimental.stateless_dropout(
+        net, rate, [hyperparameters.seed, batch['number'][0]]
       ),
     )
   with (
@@ -114,7 +118,6 @@ def build(hyperparameters, num_classes, make_dataset, place):
       first_batch = v1.placeholder(tf.int64, [])
       iterator = v1.data.make_initializable_iterator(make_dataset(first_batch))
       batch = iterator.get_next()
-    network.dropout_seed = tf.stack([hyperparameters.seed, batch['number'][0]])
     # Not for the global step, of which tokens need the value of the moment.
     read_once = functools.partial(_read_once, place.device)
     with tf.variable_creator_scope(read_once):
@@ -184,23 +187,6 @@ def first_unread_batch(step, replicas_to_aggregate, num_workers):
 def tokens_per_step(replicas_to_aggregate, num_workers):
   """How many gradients are computed in a step, those dropped included."""
   return max(replicas_to_aggregate, num_workers)
-
-
-class _Network(i3d.InceptionI3d):
-  """The network, with a dropout that a restarted run draws again the same.
-
-  Attributes:
-    dropout_seed: int64 tensor [2], set before the network is called.
-  """
-
-  def logits_per_time(self, features, dropout_keep_prob=1.0):
-    features = self._checked(features)
-    net = tf.nn.avg_pool3d(features, i3d.LOGITS_POOL, 1, padding='VALID')
-    net = tf.nn.experimental.stateless_dropout(
-      net, 1 - dropout_keep_prob, self.dropout_seed
-    )
-    logits = self._logits(net, is_training=False)
-    return tf.squeeze(logits, [2, 3], name='SpatialSqueeze')
 
 
 class _SyncReplicas(v1.train.SyncReplicasOptimizer):

@@ -1,0 +1,223 @@
+"""Replicas on parameter servers: which gradients make a step, where is what."""
+
+import collections
+import concurrent.futures
+import contextlib
+import socket
+import time
+
+import numpy as np
+import pytest
+import small_records
+import small_training
+import tensorflow as tf
+
+from two_stream import (
+  checkpoints,
+  clips,
+  cluster,
+  hooks,
+  recipe,
+  record_index,
+  shards,
+  sync_training,
+  training_graph,
+)
+
+v1 = tf.compat.v1
+
+
+@pytest.fixture(name='data', scope='module')
+def make_data(tmp_path_factory):
+  folder = tmp_path_factory.mktemp('records')
+  small_records.write(folder)
+  return folder
+
+
+def free_ports(count):
+  with contextlib.ExitStack() as stack:
+    sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
+    for each in sockets:
+      each.bind(('127.0.0.1', 0))
+    return [each.getsockname()[1] for each in sockets]
+
+
+def start_cluster(num_workers, num_ps=1):
+  """In-process servers.
+
+  Returns:
+    (the workers' places, their servers, all servers).
+  """
+  hosts = [f'127.0.0.1:{port}' for port in free_ports(num_workers + num_ps)]
+  everyone = small_training.Unoptimized(
+    tuple(hosts[:num_ps]), tuple(hosts[num_ps:])
+  )
+  places = [
+    everyone._replace(job_name=job, task_index=i)
+    for job, count in (('ps', num_ps), ('worker', num_workers))
+    for i in range(count)
+  ]
+  servers = [cluster.start_server(place) for place in places]
+  return places[num_ps:], servers[num_ps:], servers
+
+
+def gradients_waiting(replica):
+  """Tensors: how many gradients lie in each of the accumulators."""
+  with replica.graph.as_default():
+    return [
+      tf.raw_ops.ResourceAccumulatorNumAccumulated(handle=op.outputs[0])
+      for op in replica.graph.get_operations()
+      if op.type == 'ResourceConditionalAccumulator'
+    ]
+
+
+@contextlib.contextmanager
+def manual_sessions(job, places, servers):
+  """A monitored session of each worker, whose steps the test takes.
+
+  Yields:
+    (replicas, sessions, tensors of the chief's graph: how many gradients lie in
+    each of the accumulators).
+  """
+  with contextlib.ExitStack() as stack:
+    replicas, sessions, waiting = [], [], None
+    index = record_index.build(shards.find(job.records_dir, 'train'))
+    aggregate = job.hyperparameters.replicas_to_aggregate
+    tokens = training_graph.tokens_per_step(aggregate, len(places))
+    for place, server in zip(places, servers):
+      replica = sync_training._build(
+        job, place, small_records.CLASS_NAMES, index
+      )
+      waiting = waiting or gradients_waiting(replica)
+      with (
+        replica.graph.as_default(),
+        v1.device(cluster.variable_placement(place)),
+      ):
+        sessions.append(
+          v1.train.MonitoredTrainingSession(
+            server.target,
+            place.is_chief,
+            hooks=[
+              replica.optimizer.make_session_run_hook(
+                place.is_chief, tokens - len(places)
+              ),
+              hooks.StartReading(replica, aggregate, len(places)),
+            ],
+            save_summaries_steps=None,
+            save_summaries_secs=None,
+            log_step_count_steps=None,
+            config=place.session_config(),
+            stop_grace_period_secs=1,
+          )
+        )
+      stack.callback(sessions[-1].close)
+      replicas.append(replica)
+    yield replicas, sessions, waiting
+
+
+@pytest.fixture(name='unoptimized')
+def take_functions_as_they_are():
+  """For numbers to compare with those of sessions that do so too."""
+  option = 'disable_meta_optimizer'
+  tf.config.optimizer.set_experimental_options({option: True})
+  yield
+  tf.config.optimizer.set_experimental_options({option: False})
+
+
+@pytest.mark.usefixtures('unoptimized')
+@pytest.mark.parametrize(
+  'num_workers, aggregate',
+  [(4, 3), pytest.param(68, 64, marks=pytest.mark.slow)],
+)
+def test_a_step_is_the_mean_of_exactly_its_gradients_and_drops_stale_ones(
+  data, tmp_path, num_workers, aggregate
+):
+  """On 1 ps: 3 gradients of 4 workers; the published 64 of 68."""
+  places, servers, _ = start_cluster(num_workers)
+  job = small_training.job(
+    data,
+    tmp_path,
+    replicas_to_aggregate=aggregate,
+    dropout_keep_prob=1.0,
+    learning_rates=((0, 0.1),),
+  )
+  with manual_sessions(job, places, servers) as (replicas, sessions, waiting):
+    values = checkpoints.variables(replicas[0].network)
+
+    def current():
+      return sessions[0].run([values, replicas[0].global_step])
+
+    def gradient(worker):
+      return sessions[worker].run(replicas[worker].train)
+
+    before, step = current()
+    assert step == 0
+    with concurrent.futures.ThreadPoolExecutor(num_workers) as pool:
+      tokens = [pool.submit(gradient, i) for i in range(aggregate - 1)]
+      while set(sessions[0].run(waiting)) != {aggregate - 1}:
+        assert not any(token.done() for token in tokens)
+        time.sleep(0.1)
+      assert current()[1] == 0  # One is missing.
+      tokens.append(pool.submit(gradient, aggregate - 1))
+      assert [token.result(600) for token in tokens] == [1] * aggregate
+      after, step = current()
+      assert step == 1
+      for late in range(aggregate, num_workers):
+        replica = replicas[late]
+        token, dropped = sessions[late].run(
+          [replica.train, replica.measures['dropped_gradients']]
+        )
+        assert (token, dropped) == (1, late - aggregate + 1)
+      unchanged, step = current()
+      assert step == 1
+      assert set(sessions[0].run(waiting)) == {0}
+      for path, variable in values.items():
+        if variable.trainable:
+          np.testing.assert_array_equal(unchanged[path], after[path])
+      tokens = pool.map(gradient, range(num_workers))
+      assert list(tokens) == [2] * num_workers
+    assert current()[1] == 2
+
+  prefix = str(tmp_path / 'before')
+  checkpoints.write(before, prefix, 'RGB')
+  decay = tf.constant(recipe.WEIGHT_DECAY)
+  means = collections.Counter()
+  for worker in range(aggregate):
+    batch = small_training.batches_of(job, 1, clips.Turn(worker, num_workers))[
+      0
+    ]
+    _, gradients = small_training.reference_of('rgb').gradient(
+      prefix, batch, decay
+    )
+    for path, value in gradients.items():
+      means[path] = means[path] + value / aggregate
+  for path, mean in means.items():
+    np.testing.assert_allclose(
+      (before[path] - after[path]) / 0.1,
+      mean,
+      rtol=0,
+      atol=1e-4 * (np.abs(mean).max() + 1e-2),
+      err_msg=path,
+    )
+
+
+def test_variables_are_spread_over_ps_by_size(data, tmp_path):
+  hosts = tuple(f'127.0.0.1:{port}' for port in (1, 2, 3))
+  place = cluster.Cluster(hosts, ('127.0.0.1:4',))
+  index = record_index.build(shards.find(data, 'train'))
+  replica = sync_training._build(
+    small_training.job(data, tmp_path), place, small_records.CLASS_NAMES, index
+  )
+  loads = dict.fromkeys(range(3), 0)
+  for variable in checkpoints.variables(replica.network).values():
+    task = tf.DeviceSpec.from_string(variable.handle.device).task
+    loads[task] += variable.shape.num_elements()
+  largest = max(v.shape.num_elements() for v in replica.network.variables)
+  assert max(loads.values()) - min(loads.values()) <= largest
+  reads = collections.Counter(
+    op.inputs[0].op.name
+    for op in replica.graph.get_operations()
+    if op.type == 'ReadVariableOp'
+  )
+  for variable in replica.network.variables:
+    assert reads[variable.handle.op.name] == 1  # Fetched once a gradient.

@@ -16,8 +16,8 @@ def test_tf_config_with_and_without_a_chief_gives_the_same_cluster():
   without = cluster.from_tf_config(
     json.dumps({'cluster': jobs, 'task': {'type': 'worker', 'index': 1}})
   )
-  assert with_chief == without
-  assert with_chief == cluster.from_hosts(
+  assert with_chief == without._replace(chief_apart=True)
+  assert without == cluster.from_hosts(
     ['p:1'], ['a:1', 'b:1', 'c:1'], 'worker', 1
   )
   assert not with_chief.is_chief
@@ -39,4 +39,20 @@ def test_tasks_that_do_not_answer_are_named():
   assert cluster.missing_tasks(place) == [
     'ps 0 (127.0.0.1:1)',
     'worker 0 (127.0.0.1:2)',
+  ]
+
+
+def test_tasks_are_named_as_the_job_names_them():
+  jobs = {
+    'chief': ['127.0.0.1:1'],
+    'worker': ['127.0.0.1:2', '127.0.0.1:3'],
+    'ps': ['127.0.0.1:4'],
+  }
+  config = {'cluster': jobs, 'task': {'type': 'chief', 'index': 0}}
+  place = cluster.from_tf_config(json.dumps(config))
+  assert cluster.missing_tasks(place) == [
+    'ps 0 (127.0.0.1:4)',
+    'chief 0 (127.0.0.1:1)',
+    'worker 0 (127.0.0.1:2)',
+    'worker 1 (127.0.0.1:3)',
   ]

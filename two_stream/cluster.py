@@ -32,12 +32,15 @@ class Cluster(NamedTuple):
     workers: addresses of the workers, the chief's first.
     job_name: 'worker', 'ps' or 'evaluator'.
     task_index: number among `ps` or `workers`.
+    chief_apart: whether the job's names tell the chief from worker 0, as
+      TF_CONFIG can: its worker 0 is the second of `workers`.
   """
 
   ps: tuple = ()
   workers: tuple = ()
   job_name: str = 'worker'
   task_index: int = 0
+  chief_apart: bool = False
 
   @property
   def is_chief(self):
@@ -101,7 +104,8 @@ def from_tf_config(text):
     ) from None
   if job_name == 'worker':
     task_index += len(chief)
-  return _checked(ps, chief + workers, job_name, task_index, 'TF_CONFIG')
+  place = _checked(ps, chief + workers, job_name, task_index, 'TF_CONFIG')
+  return place._replace(chief_apart=bool(chief))
 
 
 def from_hosts(ps_hosts, worker_hosts, job_name, task_index):
@@ -192,10 +196,16 @@ def variable_placement(cluster):
 
 def missing_tasks(cluster):
   """Names the ps and workers whose port does not answer."""
+  apart = int(cluster.chief_apart)
+  hosts = {
+    'ps': cluster.ps,
+    'chief': cluster.workers[:apart],
+    'worker': cluster.workers[apart:],
+  }
   tasks = {
     f'{job} {i} ({host})': host
-    for job, hosts in (('ps', cluster.ps), ('worker', cluster.workers))
-    for i, host in enumerate(hosts)
+    for job in hosts
+    for i, host in enumerate(hosts[job])
   }
   with concurrent.futures.ThreadPoolExecutor(max(len(tasks), 1)) as pool:
     answers = list(pool.map(_answers, tasks.values()))

@@ -24,9 +24,9 @@ from absl import flags
 import i3d
 from two_stream import checkpoints, cli, inference
 
-_ROUNDS = flags.DEFINE_integer('rounds', 5, 'Timed runs of each.', 1)
+ROUNDS = flags.DEFINE_integer('rounds', 5, 'Timed runs of each.', 1)
 
-_MATRIX_SIZE = 4096
+MATRIX_SIZE = 4096
 _CLASSES = 400
 
 
@@ -36,7 +36,7 @@ def main():
   for case in CASES:
     # A process of its own, so that peaks do not mix.
     with multiprocessing.get_context('spawn').Pool(1) as pool:
-      print(pool.apply(measure, (case, _ROUNDS.value)), flush=True)
+      print(pool.apply(measure, (case, ROUNDS.value)), flush=True)
 
 
 def measure(case, rounds):
@@ -46,12 +46,12 @@ def measure(case, rounds):
   run, operations = make(clip_shape, dtype)
   run()
   peak = _peak_megabytes()
-  multiply = _matrix_product(dtype)
+  multiply = matrix_product(dtype)
   multiply()
   seconds, ratios = [], []
   for _ in range(rounds):
     seconds.append(_seconds(run))
-    matrix_rate = 2 * _MATRIX_SIZE**3 / _seconds(multiply)
+    matrix_rate = 2 * MATRIX_SIZE**3 / _seconds(multiply)
     ratios.append(operations / seconds[-1] / matrix_rate)
   median = statistics.median(seconds)
   rate, ratio = operations / median, statistics.median(ratios)
@@ -109,7 +109,7 @@ CASES = {
 }
 
 
-def forward_operations(clip_shape):
+def forward_operations(clip_shape, num_classes=_CLASSES):
   """Operations of the convolutions, for a clip [B, T, H, W, C]."""
   batch, *shape = clip_shape
   total = 0
@@ -117,7 +117,7 @@ def forward_operations(clip_shape):
     shape, operations = layer_operations(shape, layer)
     total += operations
   steps = shape[0] - i3d.LOGITS_POOL[0] + 1
-  return batch * (total + 2 * steps * shape[3] * _CLASSES)
+  return batch * (total + 2 * steps * shape[3] * num_classes)
 
 
 def layer_operations(shape, layer):
@@ -146,10 +146,9 @@ def _clip(shape):
   return tf.random.stateless_uniform(shape, [0, 0], -1, 1)
 
 
-def _matrix_product(dtype):
-  matrix = tf.cast(
-    tf.random.stateless_normal([_MATRIX_SIZE] * 2, [0, 0]), dtype
-  )
+def matrix_product(dtype):
+  """A function that does 2 * MATRIX_SIZE**3 operations."""
+  matrix = tf.cast(tf.random.stateless_normal([MATRIX_SIZE] * 2, [0, 0]), dtype)
   product = tf.function(lambda: tf.matmul(matrix, matrix), autograph=False)
   return lambda: product().numpy()
 

@@ -1,11 +1,10 @@
 r"""A training step against what the machine and its network can do.
 
-    python benchmarks/training.py
+    python -m benchmarks.training
 
 prints ratios, each of figures taken in turns in this one run: the step's rate
-of arithmetic against a matrix multiplication's, clips read against clips
-consumed, a step with its variables on a ps against one in the worker. Last
-comes what is computed and not measured: the traffic of 64 + 4 replicas.
+of arithmetic against a matrix product's, clips read against clips consumed, a
+step with its variables on a ps against one in the worker.
 """
 
 import contextlib
@@ -20,6 +19,7 @@ import tensorflow as tf
 import tqdm
 from absl import flags
 
+from benchmarks import network
 from two_stream import (
   cli,
   clips,
@@ -38,21 +38,10 @@ flags.DEFINE_integer('batch_size', 2, 'Clips of a gradient.', lower_bound=1)
 flags.DEFINE_integer('num_frames', 16, 'Frames of a clip.', lower_bound=9)
 flags.DEFINE_integer('num_classes', 174, 'Classes.', lower_bound=1)
 flags.DEFINE_float('depth_multiplier', 1.0, 'Of the network.', 1 / 16)
-flags.DEFINE_integer('rounds', 3, 'Turns of each measurement.', lower_bound=1)
-flags.DEFINE_float(
-  'gpu_teraflops', 10, 'What a GPU is taken to reach in training.', 0
-)
 
-_BYTES = 4  # float32
-_MATRIX = 2048
 # A backward pass costs two forward ones: inputs' and weights' gradients.
 _PASSES = 3
-_GIGABITS = (10, 25, 100)
-_SHARE = 0.1  # of a step, for communication
 _CLIPS = 16  # read in a turn
-_LEFT, _RIGHT = (
-  np.random.default_rng(0).normal(size=(2, _MATRIX, _MATRIX)).astype(np.float32)
-)
 
 
 def main():
@@ -62,7 +51,7 @@ def main():
   with contextlib.ExitStack() as stack:
     apart = Step(*stack.enter_context(parameter_server()))
     timed = {
-      'matrix multiplication': multiply,
+      'matrix product': network.matrix_product('float32'),
       'forward': alone.forward,
       'step': alone.step,
       'step with a ps': apart.step,
@@ -70,14 +59,14 @@ def main():
     }
     seconds = take_turns(timed)
   step = seconds['step']
-  rate = 2 * _MATRIX**3 / seconds['matrix multiplication']
+  rate = 2 * network.MATRIX_SIZE**3 / seconds['matrix product']
   print(
     f'forward      {alone.flops / 1e9:.1f} GFLOP, {seconds["forward"]:.2f} s'
   )
   print(f'step         {step:.2f} s, {step / seconds["forward"]:.2f} forwards')
   print(
     f'arithmetic   {_PASSES * alone.flops / step / rate:.2f} of a matrix '
-    f"multiplication's {rate / 1e9:.0f} GFLOP/s"
+    f"product's {rate / 1e9:.0f} GFLOP/s"
   )
   clip_seconds = seconds['read clips'] / _CLIPS
   print(
@@ -85,7 +74,6 @@ def main():
     'than a step consumes'
   )
   print(f'ps           {seconds["step with a ps"] / step:.2f} times the step')
-  print_traffic(alone.sizes, alone.flops / FLAGS.batch_size / FLAGS.num_frames)
 
 
 class Step:
@@ -93,7 +81,6 @@ class Step:
 
   Attributes:
     flops: of a forward pass.
-    sizes: bytes of the network's variables, in the order they are made.
   """
 
   def __init__(self, place, target=''):
@@ -117,11 +104,6 @@ class Step:
       for op in graph.get_operations()
       if op.type == 'Conv3D'
     )
-    self.sizes = [
-      variable.shape.num_elements() * _BYTES
-      for variable in graph.get_collection(v1.GraphKeys.GLOBAL_VARIABLES)
-      if '/inception_i3d/' in variable.name and 'Momentum' not in variable.name
-    ]
     hook = self._replica.optimizer.make_session_run_hook(True, 0)
     with graph.as_default(), v1.device(cluster.variable_placement(place)):
       self._session = v1.train.MonitoredTrainingSession(
@@ -242,80 +224,15 @@ def random_record(seed):
   )
 
 
-def multiply():
-  """A matrix multiplication of 2048 x 2048."""
-  tf.linalg.matmul(_LEFT, _RIGHT).numpy()
-
-
 def take_turns(functions):
   """Median seconds of each function; the first turn warms up."""
   seconds = {name: [] for name in functions}
-  for _ in tqdm.trange(FLAGS.rounds + 1, desc='rounds'):
+  for _ in tqdm.trange(network.ROUNDS.value + 1, desc='rounds'):
     for name, function in functions.items():
       start = time.perf_counter()
       function()
       seconds[name].append(time.perf_counter() - start)
   return {name: float(np.median(each[1:])) for name, each in seconds.items()}
-
-
-def loads(sizes, num_ps):
-  """Bytes of variables on each ps, as training distributes them."""
-  by_size = cluster.BySize(num_ps)
-  for size in sizes:
-    by_size.place(size)
-  return by_size.loads
-
-
-def traffic(sizes, num_ps, replicas):
-  """Bytes of a step through the busiest ps, both directions together.
-
-  Every replica fetches each variable once, and sends a gradient, or a change of
-  a moving average, of the same size.
-  """
-  return 2 * replicas * max(loads(sizes, num_ps))
-
-
-def ps_needed(sizes, replicas, bytes_per_second, seconds):
-  """How many ps bring a step's communication below `seconds`.
-
-  Args:
-    sizes: bytes of the variables, in the order they are made.
-    replicas: number of them, backups included.
-    bytes_per_second: of one ps. Fetching and sending take turns in a step.
-    seconds: the limit.
-
-  Returns:
-    The smallest number; None if even a ps for every variable is not enough,
-    because the largest variable alone takes too long.
-  """
-  for num_ps in range(1, len(sizes) + 1):
-    if traffic(sizes, num_ps, replicas) <= seconds * bytes_per_second:
-      return num_ps
-  return None
-
-
-def gpu_step_seconds(flops_per_clip, batch_size):
-  """Seconds of a GPU's gradient, at the rate of --gpu_teraflops."""
-  return _PASSES * flops_per_clip * batch_size / (FLAGS.gpu_teraflops * 1e12)
-
-
-def print_traffic(sizes, flops_per_frame):
-  """The traffic of the published job of 64 + 4 replicas."""
-  replicas = recipe.REPLICAS_TO_AGGREGATE + recipe.BACKUP_REPLICAS
-  step = gpu_step_seconds(
-    flops_per_frame * recipe.TRAIN_FRAMES, recipe.BATCH_SIZE
-  )
-  print(
-    f'\n{replicas} replicas, {sum(sizes) / 1e6:.1f} MB of variables, the '
-    f'largest {max(sizes) / 1e6:.1f} MB; a GPU step of {step:.2f} s'
-  )
-  print('ps  GB a step through the busiest')
-  for num_ps in (1, 2, 4, 6, 8, 16):
-    print(f'{num_ps:2d}  {traffic(sizes, num_ps, replicas) / 1e9:.2f}')
-  print(f'Gbit/s of a ps  ps needed for less than {_SHARE:.0%} of the step')
-  for gigabits in _GIGABITS:
-    needed = ps_needed(sizes, replicas, gigabits * 1e9 / 8, _SHARE * step)
-    print(f'{gigabits:14d}  {needed or "no number: largest variable"}')
 
 
 if __name__ == '__main__':

@@ -47,9 +47,9 @@ _CLIPS = 16  # read in a turn
 def main():
   """Prints the ratios."""
   v1.logging.set_verbosity(v1.logging.ERROR)
-  alone = Step(cluster.Cluster())
   with contextlib.ExitStack() as stack:
-    apart = Step(*stack.enter_context(parameter_server()))
+    alone = Step(stack, cluster.Cluster())
+    apart = Step(stack, *stack.enter_context(parameter_server()))
     timed = {
       'matrix product': network.matrix_product('float32'),
       'forward': alone.forward,
@@ -83,8 +83,8 @@ class Step:
     flops: of a forward pass.
   """
 
-  def __init__(self, place, target=''):
-    """Builds the graph and opens a session."""
+  def __init__(self, stack, place, target=''):
+    """Builds the graph and opens a session, which the stack closes."""
     self._replica = training_graph.build(
       training_graph.Hyperparameters(
         FLAGS.stream,
@@ -115,6 +115,7 @@ class Step:
         log_step_count_steps=None,
         stop_grace_period_secs=1,
       )
+      stack.callback(self._session.close)
       self._session.run_step_fn(
         lambda step_context: step_context.session.run(
           self._replica.start_reading, {self._replica.first_batch: 0}

@@ -185,6 +185,16 @@ def test_an_image_that_does_not_decode_costs_its_record_alone(tmp_path):
     assert (batch['attempts'][0] > 0) == (batch['record'][0] == 0)
 
 
+def test_a_shard_that_goes_away_costs_its_records_alone(tmp_path):
+  first, second = small_records.write(tmp_path)
+  index = record_index.build([first, second])
+  second.unlink()
+  for batch in batches(reading(index), 10):
+    assert (batch['attempts'][0] > 0) == (batch['record'][0] in (3, 4))
+  tested = clips.test_clips(index, 'rgb')
+  assert [each['record'] for each in tested.as_numpy_iterator()] == [0, 1, 2]
+
+
 def test_data_that_is_all_damaged_is_an_error(tmp_path):
   records.write_shard(tmp_path / 'shard', [b'no example'] * 3)
   with pytest.raises(tf.errors.InvalidArgumentError):

@@ -25,6 +25,7 @@ from two_stream import (
   inference,
   recipe,
   record_index,
+  records,
   shards,
   start,
   sync_training,
@@ -289,3 +290,14 @@ def test_a_damaged_record_is_reported_and_too_many_end_the_run(
     rf'{path}: the record at byte .*; (\d) so far', caplog.text
   )
   assert reports == ['1', '2']
+
+
+def test_records_that_are_all_damaged_end_the_run(data, tmp_path):
+  records_dir = tmp_path / 'records'
+  shutil.copytree(data, records_dir)
+  for path in shards.find(records_dir, 'train'):
+    records.write_shard(path, [b'no example'] * 3)
+  job = small_training.job(records_dir, tmp_path / 'run')
+  with pytest.raises(errors.InputError, match='10 records in a row') as error:
+    sync_training.run(job, small_training.ALONE)
+  assert 'preprocess again' in str(error.value)

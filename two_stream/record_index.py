@@ -73,7 +73,8 @@ class RecordIndex(NamedTuple):
       record: int64 tensor [], its number.
 
     Returns:
-      The dataset; it raises DataLossError where the record is damaged.
+      The dataset; it raises DataLossError where the record is damaged, and
+      NotFoundError where its file is gone.
     """
     shard = tf.gather(self.shards, record)
     variant = tf.raw_ops.TFRecordDatasetV2(
@@ -82,9 +83,13 @@ class RecordIndex(NamedTuple):
       buffer_size=_BUFFER,
       byte_offsets=tf.gather(self.offsets, record)[tf.newaxis],
     )
-    return tf.data.experimental.from_variant(
+    records = tf.data.experimental.from_variant(
       variant, tf.TensorSpec([], tf.string)
-    ).take(1)
+    )
+    # Of a file that has gone away TensorFlow would tell again and again, and
+    # never come to an end; beside a range it does after once.
+    once = tf.data.Dataset.zip(tf.data.Dataset.range(1), records)
+    return once.map(lambda _, serialized: serialized)
 
 
 def build(paths):

@@ -255,7 +255,12 @@ def _errors_explained(job, stop):
   """Turns what a restart would not mend into InputErrors."""
   try:
     yield
-  except (tf.errors.InvalidArgumentError, tf.errors.DataLossError) as error:
+  except (
+    tf.errors.InvalidArgumentError,
+    tf.errors.DataLossError,
+    tf.errors.NotFoundError,
+    tf.errors.PermissionDeniedError,
+  ) as error:
     if training_graph.NOT_FINITE in error.message:
       last = tf.train.latest_checkpoint(str(job.train_dir))
       raise errors.InputError(

@@ -143,7 +143,7 @@ def test_a_chief_without_steps_names_the_worker_it_misses(run):
     ]
     with ended_at_last(present):
       missing = (
-        r'no step for \d+ s; no answer from worker 1 \(127.0.0.1:\d+\)\n'
+        r'no step for \d+ s; no answer from worker 0 \(127.0.0.1:\d+\)\n'
       )
       wait_for(lambda: re.search(missing, run.log), run)
       # It saves and ends all the same, though TensorFlow does not return.

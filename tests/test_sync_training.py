@@ -11,6 +11,7 @@ import sys
 
 import numpy as np
 import pytest
+import slim_reference
 import small_networks
 import small_records
 import small_training
@@ -22,7 +23,9 @@ from two_stream import (
   cluster,
   errors,
   evaluator,
+  inception_v1,
   inference,
+  inflation,
   recipe,
   record_index,
   records,
@@ -70,7 +73,9 @@ def logged():
     logger.setLevel(level)
 
 
-@pytest.mark.parametrize('stream', recipe.STREAMS)
+@pytest.mark.parametrize(
+  'stream', ['rgb', pytest.param('flow', marks=pytest.mark.slow)]
+)
 def test_a_step_is_momentum_sgd_as_written_in_numpy(data, tmp_path, stream):
   """Loss, decayed gradient, momentum, moving averages, of the first two steps.
 
@@ -214,6 +219,25 @@ def test_training_on_other_classes_starts_from_all_but_the_logits(
       )
     elif not name.partition('batch_norm/')[2].startswith('moving'):
       np.testing.assert_array_equal(value, after[name], err_msg=name)
+
+
+def test_training_starts_from_an_image_network(data, tmp_path, caplog):
+  caplog.set_level('INFO')
+  network = inception_v1.InceptionV1(11, depth_multiplier=small_training.WIDTH)
+  network(tf.zeros([1, 193, 193, 3]), is_training=False)
+  slim_reference.fill(network)
+  saver = v1.train.Saver(slim_reference.variables(network))
+  source = saver.save(None, str(tmp_path / 'inception_v1.ckpt'))
+  job = small_training.job(data, tmp_path / 'run', 1)
+  job = job._replace(init_checkpoint=source)
+  assert sync_training.run(job, small_training.ALONE) == 0
+  assert f'inflating {source}; the logits start at random' in caplog.text
+  started = checkpoints.read(f'{job.prefix}-0')
+  trained = checkpoints.read(tmp_path / 'run/export/model.ckpt')
+  for name, value in inflation.read(source, 3).items():
+    np.testing.assert_array_equal(started[name], value)
+    assert np.isfinite(trained[name]).all()
+    assert (trained[name] != value).any()
 
 
 def test_evaluate_sample_takes_what_training_exported(data, whole, tmp_path):

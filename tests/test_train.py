@@ -9,19 +9,11 @@ import subprocess
 import sys
 import time
 
-import numpy as np
 import pytest
-import slim_reference
 import small_records
 import tensorflow as tf
 
-from two_stream import (
-  checkpoints,
-  inception_v1,
-  inflation,
-  local_cluster,
-  start,
-)
+from two_stream import local_cluster, start
 from two_stream.supervisor import Task
 
 TRAIN = pathlib.Path(__file__).parent.parent / 'train.py'
@@ -111,26 +103,6 @@ def test_sigterm_saves(run):
   assert start.discard_damaged(run.train_dir) == str(
     run.train_dir / f'model.ckpt-{run.saved_step}'
   )
-
-
-def test_training_starts_from_an_image_network(run, tmp_path):
-  network = inception_v1.InceptionV1(11, depth_multiplier=1 / 16)
-  network(tf.zeros([1, 193, 193, 3]), is_training=False)
-  slim_reference.fill(network)
-  saver = tf.compat.v1.train.Saver(slim_reference.variables(network))
-  source = saver.save(None, str(tmp_path / 'inception_v1.ckpt'))
-  process = run.start(
-    '--replicas_to_aggregate=1', '--max_steps=1', f'--init_checkpoint={source}'
-  )
-  with ended_at_last([process]):
-    assert process.wait(200) == 0, run.log
-  assert f'inflating {source}; the logits start at random' in run.log
-  started = checkpoints.read(run.train_dir / 'model.ckpt-0')
-  trained = checkpoints.read(run.train_dir / 'export/model.ckpt')
-  for name, value in inflation.read(source, 3).items():
-    np.testing.assert_array_equal(started[name], value)
-    assert np.isfinite(trained[name]).all()
-    assert (trained[name] != value).any()
 
 
 def test_a_chief_without_steps_names_the_worker_it_misses(run):

@@ -27,6 +27,8 @@ from two_stream import checkpoints, cli, inference
 ROUNDS = flags.DEFINE_integer('rounds', 5, 'Timed runs of each.', 1)
 
 MATRIX_SIZE = 4096
+# A backward pass costs two forward ones: inputs' and weights' gradients.
+PASSES = 3
 _CLASSES = 400
 
 
@@ -90,10 +92,9 @@ def training_step(clip_shape, dtype):
       variable.assign_sub(1e-3 * gradient)
     return loss
 
-  # Backward costs as much again for the weights and for the inputs, which the
-  # first layer does not need.
+  # The first layer needs no gradient of its inputs.
   _, first_operations = layer_operations(clip_shape[1:], i3d.LAYERS[0][1])
-  operations = 3 * forward_operations(clip_shape)
+  operations = PASSES * forward_operations(clip_shape)
   return lambda: step().numpy(), operations - clip_shape[0] * first_operations
 
 
@@ -109,25 +110,27 @@ CASES = {
 }
 
 
-def forward_operations(clip_shape, num_classes=_CLASSES):
+def forward_operations(clip_shape, num_classes=_CLASSES, depth_multiplier=1.0):
   """Operations of the convolutions, for a clip [B, T, H, W, C]."""
   batch, *shape = clip_shape
   total = 0
   for _, layer in i3d.LAYERS:
-    shape, operations = layer_operations(shape, layer)
+    shape, operations = layer_operations(shape, layer, depth_multiplier)
     total += operations
   steps = shape[0] - i3d.LOGITS_POOL[0] + 1
   return batch * (total + 2 * steps * shape[3] * num_classes)
 
 
-def layer_operations(shape, layer):
+def layer_operations(shape, layer, depth_multiplier=1.0):
   """(Output shape, operations) of a row, for an input [T, H, W, C]."""
   if isinstance(layer, dict):
     channels, total = 0, 0
     for branch in layer.values():
       branch_shape = shape
       for _, row in branch:
-        branch_shape, operations = layer_operations(branch_shape, row)
+        branch_shape, operations = layer_operations(
+          branch_shape, row, depth_multiplier
+        )
         total += operations
       channels += branch_shape[3]
     return [*shape[:3], channels], total
@@ -138,8 +141,8 @@ def layer_operations(shape, layer):
   if isinstance(layer, i3d.MaxPool):
     return [*positions, shape[3]], 0
   taps = layer.kernel**3 * shape[3]
-  operations = 2 * math.prod(positions) * taps * layer.channels
-  return [*positions, layer.channels], operations
+  channels = i3d.scaled(layer.channels, depth_multiplier)
+  return [*positions, channels], 2 * math.prod(positions) * taps * channels
 
 
 def _clip(shape):

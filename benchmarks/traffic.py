@@ -35,8 +35,6 @@ flags.DEFINE_float(
 _NUM_PS = (1, 2, 4, 8, 16, 32)
 _GIGABITS = (10, 25, 100, 400)
 _SHARE = 0.1  # of a step, for communication
-# A backward pass costs two forward ones: inputs' and weights' gradients.
-_PASSES = 3
 
 
 def main():
@@ -44,7 +42,7 @@ def main():
   replicas = FLAGS.replicas
   channels = recipe.STREAMS[FLAGS.stream].channels
   clips_shape = (FLAGS.batch_size, recipe.TRAIN_FRAMES, 224, 224, channels)
-  operations = _PASSES * network.forward_operations(
+  operations = network.PASSES * network.forward_operations(
     clips_shape, FLAGS.num_classes
   )
   step = operations / (FLAGS.gpu_teraflops * 1e12)

@@ -39,8 +39,6 @@ flags.DEFINE_integer('num_frames', 16, 'Frames of a clip.', lower_bound=9)
 flags.DEFINE_integer('num_classes', 174, 'Classes.', lower_bound=1)
 flags.DEFINE_float('depth_multiplier', 1.0, 'Of the network.', 1 / 16)
 
-# A backward pass costs two forward ones: inputs' and weights' gradients.
-_PASSES = 3
 _CLIPS = 16  # read in a turn
 
 
@@ -59,13 +57,16 @@ def main():
     }
     seconds = take_turns(timed)
   step = seconds['step']
+  operations = network.forward_operations(
+    clips_shape(), FLAGS.num_classes, FLAGS.depth_multiplier
+  )
   rate = 2 * network.MATRIX_SIZE**3 / seconds['matrix product']
   print(
-    f'forward      {alone.flops / 1e9:.1f} GFLOP, {seconds["forward"]:.2f} s'
+    f'forward      {operations / 1e9:.1f} GFLOP, {seconds["forward"]:.2f} s'
   )
   print(f'step         {step:.2f} s, {step / seconds["forward"]:.2f} forwards')
   print(
-    f'arithmetic   {_PASSES * alone.flops / step / rate:.2f} of a matrix '
+    f'arithmetic   {network.PASSES * operations / step / rate:.2f} of a matrix '
     f"product's {rate / 1e9:.0f} GFLOP/s"
   )
   clip_seconds = seconds['read clips'] / _CLIPS
@@ -77,11 +78,7 @@ def main():
 
 
 class Step:
-  """A replica that is its own cluster, on random clips.
-
-  Attributes:
-    flops: of a forward pass.
-  """
+  """A replica that is its own cluster, on random clips."""
 
   def __init__(self, stack, place, target=''):
     """Builds the graph and opens a session, which the stack closes."""
@@ -99,11 +96,6 @@ class Step:
       place,
     )
     graph = self._replica.graph
-    self.flops = sum(
-      2 * np.prod(op.inputs[1].shape[:4]) * np.prod(op.outputs[0].shape)
-      for op in graph.get_operations()
-      if op.type == 'Conv3D'
-    )
     hook = self._replica.optimizer.make_session_run_hook(True, 0)
     with graph.as_default(), v1.device(cluster.variable_placement(place)):
       self._session = v1.train.MonitoredTrainingSession(
@@ -131,16 +123,20 @@ class Step:
     self._session.run(self._replica.measures['loss'])
 
 
-def random_clips(first_batch):
-  """A dataset in place of `clips.training_clips` that costs no time."""
-  shape = [
+def clips_shape():
+  """[B, T, H, W, C] of a replica's batch."""
+  return (
     FLAGS.batch_size,
     FLAGS.num_frames,
     clips.video.CROP_SIZE,
     clips.video.CROP_SIZE,
     recipe.STREAMS[FLAGS.stream].channels,
-  ]
-  pixels = np.random.default_rng(0).integers(0, 256, shape, np.uint8)
+  )
+
+
+def random_clips(first_batch):
+  """A dataset in place of `clips.training_clips` that costs no time."""
+  pixels = np.random.default_rng(0).integers(0, 256, clips_shape(), np.uint8)
   zeros = np.zeros(FLAGS.batch_size, np.int64)
   batch = {
     'clip': pixels,

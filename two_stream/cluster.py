@@ -197,15 +197,15 @@ def variable_placement(cluster):
 def missing_tasks(cluster):
   """Names the ps and workers whose port does not answer."""
   apart = int(cluster.chief_apart)
-  hosts = {
+  jobs = {
     'ps': cluster.ps,
     'chief': cluster.workers[:apart],
     'worker': cluster.workers[apart:],
   }
   tasks = {
     f'{job} {i} ({host})': host
-    for job in hosts
-    for i, host in enumerate(hosts[job])
+    for job, hosts in jobs.items()
+    for i, host in enumerate(hosts)
   }
   with concurrent.futures.ThreadPoolExecutor(max(len(tasks), 1)) as pool:
     answers = list(pool.map(_answers, tasks.values()))

@@ -8,7 +8,6 @@ import numpy as np
 from two_stream import errors, preprocessing, recipe, video
 
 _SIZE = video.CROP_SIZE
-_MIN_FRAMES = recipe.MIN_FRAMES
 
 
 def load(sample, streams, frames_per_second=video.FRAMES_PER_SECOND):
@@ -60,10 +59,10 @@ def check(clip, channels, name):
       f'{name} has {clip.shape[4]} channels; this stream takes {channels}: RGB '
       'has 3, flow 2'
     )
-  if clip.shape[1] < _MIN_FRAMES:
+  if clip.shape[1] < recipe.MIN_FRAMES:
     raise errors.InputError(
       f'{name} has {clip.shape[1]} frames; the network needs at least '
-      f'{_MIN_FRAMES}'
+      f'{recipe.MIN_FRAMES}'
     )
   if not np.issubdtype(clip.dtype, np.floating):
     raise errors.InputError(

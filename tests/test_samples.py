@@ -9,7 +9,6 @@ import pytest
 import reference
 import small_videos
 
-import i3d
 from two_stream import errors, samples
 
 
@@ -81,10 +80,6 @@ def test_a_wrong_array_is_refused(prefix, change, message):
     samples.load(prefix, ['rgb'])
   assert 'clip_rgb.npy' in str(error.value)
   assert '\n' not in str(error.value)
-
-
-def test_the_limit_of_frames_is_the_networks():
-  assert samples._MIN_FRAMES == i3d.MIN_FRAMES
 
 
 def test_values_outside_the_range_are_warned_of(prefix, caplog):

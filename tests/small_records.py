@@ -35,8 +35,10 @@ def serialized_clip(number, label, num_frames=10):
   )
 
 
-def write(folder, split='train', clips_by_shard=((0, 1, 2), (3, 4))):
-  """Writes shards and the label map; clip n has label n % 3.
+def write(
+  folder, split='train', clips_by_shard=((0, 1, 2), (3, 4)), label=None
+):
+  """Writes shards and the label map; clip n has label n % 3, or `label`.
 
   Returns:
     The paths of the shards.
@@ -48,6 +50,10 @@ def write(folder, split='train', clips_by_shard=((0, 1, 2), (3, 4))):
     name = f'{split}-{i:05d}-of-{len(clips_by_shard):05d}.tfrecord'
     paths.append(folder / name)
     records.write_shard(
-      paths[-1], [serialized_clip(n, n % len(CLASS_NAMES)) for n in numbers]
+      paths[-1],
+      [
+        serialized_clip(n, n % len(CLASS_NAMES) if label is None else label)
+        for n in numbers
+      ],
     )
   return paths

@@ -291,14 +291,6 @@ time.sleep(30)
   assert 'restart' not in result.stderr
 
 
-def test_slurm_script_is_clean():
-  shellcheck = shutil.which('shellcheck')
-  if not shellcheck:
-    pytest.skip('shellcheck is not installed')
-  script = ROOT / 'launch' / 'slurm.sbatch'
-  subprocess.run([shellcheck, script], check=True)
-
-
 @pytest.fixture(scope='module')
 def manifest():
   """{kind: {name: object}} of launch/kubernetes.yaml."""

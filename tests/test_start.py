@@ -1,5 +1,7 @@
 """What training starts from."""
 
+import shutil
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -51,3 +53,19 @@ def test_a_network_of_another_width_is_one_line(seven_classes):
   with pytest.raises(errors.InputError, match='--depth_multiplier') as error:
     start.check_fit(values, network(7, 1 / 8), seven_classes)
   assert 'instead of' in str(error.value)
+
+
+def test_the_newest_checkpoint_is_found_without_tensorflows_list(
+  seven_classes, tmp_path
+):
+  """By its number, and if it is a training checkpoint."""
+  for name in ('model.ckpt-9', 'model.ckpt-10', 'model.ckpt-best', 'b.ckpt-11'):
+    for suffix in ('.index', '.data-00000-of-00001'):
+      shutil.copy(f'{seven_classes}{suffix}', tmp_path / f'{name}{suffix}')
+  newest = str(tmp_path / 'model.ckpt-10')
+  assert start.newest_whole(tmp_path) == newest
+  assert tf.train.latest_checkpoint(str(tmp_path)) == newest
+
+
+def test_without_a_checkpoint_there_is_nothing_to_continue(tmp_path):
+  assert start.newest_whole(tmp_path) is None

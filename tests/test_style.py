@@ -1,4 +1,4 @@
-"""The code is clean by the rules in pyproject.toml."""
+"""Code is clean: Python by pyproject.toml, shell scripts by ShellCheck."""
 
 import pathlib
 import subprocess
@@ -16,5 +16,23 @@ def test_ruff_is_clean(check):
     capture_output=True,
     text=True,
     check=False,
+  )
+  assert result.returncode == 0, result.stdout + result.stderr
+
+
+@pytest.mark.parametrize(
+  'script',
+  [
+    '.ci/run',
+    'multi_evaluate.sh',
+    'demo/first_run.sh',
+    'demo/train_demo.sh',
+    'launch/slurm.sbatch',
+  ],
+)
+def test_shellcheck_is_clean(script):
+  shellcheck = pathlib.Path(sys.executable).with_name('shellcheck')
+  result = subprocess.run(
+    [shellcheck, ROOT / script], capture_output=True, text=True, check=False
   )
   assert result.returncode == 0, result.stdout + result.stderr

@@ -139,7 +139,10 @@ def make_whole(data, tmp_path_factory):
 
 @pytest.fixture(name='continued', scope='module')
 def make_continued(data, tmp_path_factory):
-  """Two runs of two steps; after the first, a third step is saved in part.
+  """Two runs of two steps.
+
+  After the first a third step is saved in part, and the list of checkpoints is
+  lost.
 
   Returns:
     (the folder, what the second run logged).
@@ -151,8 +154,7 @@ def make_continued(data, tmp_path_factory):
     shutil.copy(f'{job.prefix}-2.{suffix}', f'{job.prefix}-3.{suffix}')
   damaged = folder / 'model.ckpt-3.data-00000-of-00001'
   damaged.write_bytes(damaged.read_bytes()[:-1000])
-  names = [f'model.ckpt-{step}' for step in (0, 2, 3)]
-  v1.train.update_checkpoint_state(str(folder), names[-1], names)
+  (folder / 'checkpoint').unlink()
   with logged() as log:
     sync_training.run(job._replace(max_steps=4), small_training.ALONE)
   return folder, log.getvalue()
@@ -179,7 +181,7 @@ def test_no_whole_checkpoint_is_an_error_and_not_a_new_start(whole, tmp_path):
   for path in train_dir.glob('model.ckpt-*.data-*'):
     path.write_bytes(b'')
   with pytest.raises(errors.InputError, match='none of the 2'):
-    start.discard_damaged(train_dir)
+    start.newest_whole(train_dir)
 
 
 def test_the_network_alone_is_exported_in_the_released_layout(whole):
@@ -283,6 +285,21 @@ def test_the_evaluator_ranks_the_validation_split(data, whole, caplog):
   ]
   # All are among the best five of three classes.
   assert f'step 4: top-1 {np.mean(hits):.4f}, top-5 1.0000' in caplog.text
+
+
+def test_the_evaluator_ends_with_a_last_checkpoint_that_is_damaged(
+  data, whole, tmp_path, caplog
+):
+  shutil.copytree(whole, tmp_path, dirs_exist_ok=True)
+  (tmp_path / 'model.ckpt-4.data-00000-of-00001').write_bytes(b'')
+  evaluator.follow(small_training.job(data, tmp_path, 4))
+  assert f'{tmp_path}/model.ckpt-4 is damaged' in caplog.text
+
+
+def test_the_evaluator_needs_labels(whole, tmp_path):
+  small_records.write(tmp_path, 'validation', ((5,),), label=records.NO_LABEL)
+  with pytest.raises(errors.InputError, match='no clip has a label'):
+    evaluator.follow(small_training.job(tmp_path, whole, 4))
 
 
 def test_a_loss_that_is_not_finite_ends_the_run_before_it_is_applied(

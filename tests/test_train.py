@@ -100,7 +100,7 @@ def test_sigterm_saves(run):
     process.send_signal(signal.SIGTERM)
     assert process.wait(60) == 128 + signal.SIGTERM
   assert saved < run.saved_step < saved + 1000
-  assert start.discard_damaged(run.train_dir) == str(
+  assert start.newest_whole(run.train_dir) == str(
     run.train_dir / f'model.ckpt-{run.saved_step}'
   )
 

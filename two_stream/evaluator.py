@@ -33,38 +33,28 @@ def follow(job):
     job: a `sync_training.Job`.
   """
   stream = job.hyperparameters.stream
+  scope = recipe.STREAMS[stream].scope
   index = record_index.build(shards.find(job.records_dir, SPLIT))
-  step = 0
   with tf.Graph().as_default():  # The writer of TensorFlow 1 asks for one.
     writer = v1.summary.FileWriter(str(pathlib.Path(job.train_dir, 'eval')))
   for path in tf.train.checkpoints_iterator(str(job.train_dir)):
     step = int(pathlib.Path(path).name.rpartition('-')[2])
     try:
-      top_1, top_5 = evaluate(path, stream, index)
+      classify = inference.classifier(path, scope)
     except errors.InputError as error:
       # Training keeps the newest few; a slow evaluator may come too late.
       logging.warning('%s', error)
-      continue
-    logging.info('step %d: top-1 %.4f, top-5 %.4f', step, top_1, top_5)
-    writer.add_summary(
-      v1.Summary(
-        value=[
-          v1.Summary.Value(tag='validation/top_1', simple_value=top_1),
-          v1.Summary.Value(tag='validation/top_5', simple_value=top_5),
-        ]
-      ),
-      step,
-    )
-    writer.flush()
+    else:
+      _report(writer, step, *evaluate(classify, stream, index))
     if step >= job.max_steps:
       return
 
 
-def evaluate(path, stream, index):
+def evaluate(classify, stream, index):
   """Classifies a split with one stream.
 
   Args:
-    path: a checkpoint's prefix.
+    classify: an `inference.classifier`.
     stream: a key of `recipe.STREAMS`.
     index: a `record_index.RecordIndex`.
 
@@ -73,9 +63,8 @@ def evaluate(path, stream, index):
     five classes of the largest logits.
 
   Raises:
-    InputError: if the checkpoint cannot be used, or no clip has a label.
+    InputError: if no clip has a label.
   """
-  classify = inference.classifier(path, recipe.STREAMS[stream].scope)
   elements = progress.bar(
     clips.test_clips(index, stream).as_numpy_iterator(),
     total=len(index),
@@ -92,3 +81,17 @@ def evaluate(path, stream, index):
   if shares is None:
     raise errors.InputError(f'{index.paths[0]}...: no clip has a label')
   return shares
+
+
+def _report(writer, step, top_1, top_5):
+  logging.info('step %d: top-1 %.4f, top-5 %.4f', step, top_1, top_5)
+  writer.add_summary(
+    v1.Summary(
+      value=[
+        v1.Summary.Value(tag='validation/top_1', simple_value=top_1),
+        v1.Summary.Value(tag='validation/top_5', simple_value=top_5),
+      ]
+    ),
+    step,
+  )
+  writer.flush()

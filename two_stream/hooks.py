@@ -96,7 +96,7 @@ class ReportDamage(v1.train.SessionRunHook):
     self._replica = replica
     self._index = index
     self._max_damaged = max_damaged
-    self.damaged = set()
+    self.damaged = []  # Numbers of records, in the order they were met.
 
   def before_run(self, run_context):
     """Fetches which records were meant and which were replaced."""
@@ -109,7 +109,7 @@ class ReportDamage(v1.train.SessionRunHook):
     del run_context
     for record, attempts in zip(*run_values.results):
       if attempts and record not in self.damaged:
-        self.damaged.add(int(record))
+        self.damaged.append(int(record))
         logging.warning(
           '%s cannot be used and is skipped; %d so far',
           self._index.name(record),
@@ -118,8 +118,8 @@ class ReportDamage(v1.train.SessionRunHook):
     if len(self.damaged) > self._max_damaged:
       raise errors.InputError(
         f'{len(self.damaged)} records cannot be used, the last '
-        f'{self._index.name(record)}: they are damaged, smaller than 224 '
-        'pixels or without a label of label_map.txt; preprocess again, or '
+        f'{self._index.name(self.damaged[-1])}: they are damaged, smaller than '
+        '224 pixels or without a label of label_map.txt; preprocess again, or '
         'raise --max_damaged_records'
       )
 

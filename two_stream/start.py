@@ -2,6 +2,7 @@
 
 import logging
 import pathlib
+import re
 
 import tensorflow as tf
 
@@ -9,12 +10,17 @@ from two_stream import checkpoints, errors, inflation
 
 v1 = tf.compat.v1
 
+# Of the files of a training checkpoint, the one that is written last.
+_INDEX = re.compile(r'model\.ckpt-(\d+)\.index')
 
-def discard_damaged(train_dir):
-  """Makes the newest whole checkpoint the one that is restored.
 
-  Newer ones, which broke off or were damaged, stay on the disk but are taken
-  off TensorFlow's list of checkpoints, with a warning.
+def newest_whole(train_dir):
+  """Makes the newest whole checkpoint the one that TensorFlow restores.
+
+  TensorFlow goes by a list, the file `checkpoint`. It is written anew from what
+  is in the folder, so that a list that was lost does not mean to start from
+  zero, and a checkpoint that was copied back counts. Damaged ones that are
+  newer stay on the disk, with a warning.
 
   Args:
     train_dir: the folder of the training checkpoints.
@@ -25,26 +31,33 @@ def discard_damaged(train_dir):
   Raises:
     InputError: if there are checkpoints and none is whole.
   """
-  state = tf.train.get_checkpoint_state(str(train_dir))
-  paths = list(state.all_model_checkpoint_paths) if state else []
-  listed = len(paths)
-  while paths and (reason := _damage(paths[-1])):
-    logging.warning('%s is skipped: %s', paths.pop(), reason)
-  if listed and not paths:
-    raise errors.InputError(
-      f'{train_dir}: none of the {listed} checkpoints can be read; copy one '
-      'back from a backup, or start anew in another --train_dir'
-    )
-  if len(paths) < listed:
-    names = [pathlib.Path(path).name for path in paths]
-    v1.train.update_checkpoint_state(str(train_dir), names[-1], names)
-  return paths[-1] if paths else None
+  folder = pathlib.Path(train_dir)
+  names = sorted(
+    (
+      path.stem
+      for path in folder.glob('model.ckpt-*.index')
+      if _INDEX.fullmatch(path.name)
+    ),
+    key=lambda name: int(name.rpartition('-')[2]),
+  )
+  found = len(names)
+  while names and (reason := _damage(folder / names[-1])):
+    logging.warning('%s is skipped: %s', folder / names.pop(), reason)
+  if not names:
+    if found:
+      raise errors.InputError(
+        f'{train_dir}: none of the {found} checkpoints can be read; copy one '
+        'back from a backup, or start anew in another --train_dir'
+      )
+    return None
+  v1.train.update_checkpoint_state(str(folder), names[-1], names)
+  return str(folder / names[-1])
 
 
 def _damage(path):
   """What is wrong with a checkpoint, '' if nothing is."""
   try:
-    reader = tf.train.load_checkpoint(path)
+    reader = tf.train.load_checkpoint(str(path))
     for name in reader.get_variable_to_shape_map():
       reader.get_tensor(name)  # Compares its checksum.
   except (tf.errors.OpError, IndexError, RuntimeError, ValueError) as error:

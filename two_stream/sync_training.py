@@ -152,7 +152,7 @@ def _prepare_chief(job, replica, num_classes):
     None, or a function of scaffold and session that sets the first weights.
   """
   pathlib.Path(job.train_dir).mkdir(parents=True, exist_ok=True)
-  checkpoint = start.discard_damaged(job.train_dir)
+  checkpoint = start.newest_whole(job.train_dir)
   if checkpoint:
     logging.info('continuing from %s', checkpoint)
     start.check_fit(checkpoints.read(checkpoint), replica.network, checkpoint)

@@ -35,7 +35,10 @@ flags.DEFINE_string(
   "An I3D checkpoint, or TF-slim's 2-D Inception-v1, to start from.",
 )
 flags.DEFINE_integer(
-  'max_steps', None, "Steps; by default the stream's 115,000 or 155,000."
+  'max_steps',
+  None,
+  "Steps; by default the stream's 115,000 or 155,000.",
+  lower_bound=1,
 )
 flags.DEFINE_string(
   'learning_rates',

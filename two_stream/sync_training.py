@@ -106,10 +106,10 @@ def train(job, place, target=''):
     InputError: as `run`.
   """
   v1.logging.set_verbosity(v1.logging.ERROR)  # Deprecations, restarts...
+  index = record_index.build(shards.find(job.records_dir, 'train'))
   names = labels.read_label_map(
     pathlib.Path(job.records_dir, shard_folder.LABEL_MAP)
   )
-  index = record_index.build(shards.find(job.records_dir, 'train'))
   replica = _build(job, place, names, index)
   init_fn = _prepare_chief(job, replica, len(names)) if place.is_chief else None
   explain = functools.partial(hooks.missing_tasks_message, place)

@@ -4,9 +4,9 @@ import os
 import signal
 import sys
 
-from absl import app
+from absl import app, logging
 
-from two_stream import errors
+from two_stream import errors, progress
 
 
 def run(main):
@@ -25,15 +25,18 @@ def run(main):
   """
 
   def checked_main(argv):
+    logging.get_absl_handler().addFilter(_beside_bars)
     try:
       refuse_stray_arguments(argv[1:])
       status = main()
       sys.stdout.flush()
       return status
     except errors.InputError as error:
+      progress.make_room()
       print(f'error: {error}', file=sys.stderr)
       return 1
     except KeyboardInterrupt:
+      progress.make_room()
       print('interrupted', file=sys.stderr)
       return 130
     except BrokenPipeError:
@@ -42,6 +45,13 @@ def run(main):
       return 128 + signal.SIGPIPE
 
   app.run(checked_main)
+
+
+def _beside_bars(record):
+  """A filter of logging that lets all pass, on lines of their own."""
+  del record
+  progress.make_room()
+  return True
 
 
 def refuse_stray_arguments(arguments):

@@ -202,7 +202,8 @@ class Progress(v1.train.SessionRunHook):
       f'loss {values["loss"]:.4f}, accuracy {values["accuracy"]:.3f}, '
       f'rate {values["learning_rate"]:g}, '
       f'{values["clips_per_second"]:.2f} clips/s, '
-      f'{values["dropped_gradients"]:.0f} dropped'
+      f'{values["dropped_gradients"]:.0f} dropped',
+      refresh=False,
     )
     self._measures.clear()
     self._since, self._since_step = time.monotonic(), step

@@ -1,0 +1,62 @@
+"""Bars leave room for what else is said, on terminals and in log files."""
+
+import fcntl
+import os
+import pty
+import struct
+import subprocess
+import sys
+import termios
+
+from two_stream import progress
+
+PROGRAM = """
+import logging
+from two_stream import cli, errors, progress
+def main():
+  bar = progress.bar(total=4)
+  bar.update(2)
+  logging.warning('a warning')
+  bar.refresh()
+  raise errors.InputError('a mistake')
+cli.run(main)
+"""
+
+
+def test_a_bar_in_a_log_is_a_line_for_each_of_its_states(capsys):
+  for _ in progress.bar(range(5)):
+    pass
+  output = capsys.readouterr().err
+  assert '\r' not in output
+  first, last = output.splitlines()
+  assert first.startswith('0%|') and ' 0/5 ' in first
+  assert last.startswith('100%|') and ' 5/5 ' in last
+
+
+def test_messages_in_a_log_begin_their_lines():
+  result = subprocess.run(
+    [sys.executable, '-c', PROGRAM],
+    capture_output=True,
+    text=True,
+    check=False,
+  )
+  lines = result.stderr.split('\n')
+  assert 'error: a mistake' in lines
+  assert any(line.startswith('W') and 'a warning' in line for line in lines)
+  assert any(' 2/4 ' in line for line in lines)
+
+
+def test_messages_on_a_terminal_take_the_bars_place():
+  terminal, stderr = pty.openpty()
+  size = struct.pack('HHHH', 24, 80, 0, 0)
+  fcntl.ioctl(stderr, termios.TIOCSWINSZ, size)
+  result = subprocess.run(
+    [sys.executable, '-c', PROGRAM], stderr=stderr, check=False
+  )
+  os.close(stderr)
+  output = os.read(terminal, 1 << 16).decode()
+  os.close(terminal)
+  assert result.returncode == 1
+  # Where the cursor is at the start of the line, and the line is empty.
+  assert ' \rerror: a mistake\r\n' in output
+  assert ' \rW' in output

@@ -341,4 +341,11 @@ def test_records_that_are_all_damaged_end_the_run(data, tmp_path):
   job = small_training.job(records_dir, tmp_path / 'run')
   with pytest.raises(errors.InputError, match='10 records in a row') as error:
     sync_training.run(job, small_training.ALONE)
+  assert 'Invalid protocol message input' in str(error.value)
   assert 'preprocess again' in str(error.value)
+
+
+def test_a_training_folder_that_cannot_be_is_one_line(data):
+  job = small_training.job(data, data / 'label_map.txt' / 'run')
+  with pytest.raises(errors.InputError, match='^--train_dir: .*label_map.txt'):
+    sync_training.run(job, small_training.ALONE)

@@ -2,14 +2,13 @@
 
 The recipe is DeepMind's: see recipe.py. What a replica computes is in
 training_graph.py, who does what in cluster.py, what happens around a step in
-hooks.py. A training folder holds
+hooks.py, what is said of errors in training_errors.py. A training folder holds
 
     model.ckpt-<step>.*   the network in DeepMind's names, momentum, the step
     export/model.ckpt.*   at the end: the network alone, DeepMind's layout
     events.out.*          summaries of training, and in eval/ of the evaluator
 """
 
-import contextlib
 import functools
 import logging
 import pathlib
@@ -30,6 +29,7 @@ from two_stream import (
   shard_folder,
   shards,
   start,
+  training_errors,
   training_graph,
   watch,
 )
@@ -151,7 +151,10 @@ def _prepare_chief(job, replica, num_classes):
   Returns:
     None, or a function of scaffold and session that sets the first weights.
   """
-  pathlib.Path(job.train_dir).mkdir(parents=True, exist_ok=True)
+  try:
+    pathlib.Path(job.train_dir).mkdir(parents=True, exist_ok=True)
+  except OSError as error:
+    raise errors.InputError(f'--train_dir: {error}') from None
   checkpoint = start.newest_whole(job.train_dir)
   if checkpoint:
     logging.info('continuing from %s', checkpoint)
@@ -180,7 +183,7 @@ def _loop(job, place, replica, target, init_fn, index, watching):
     sign_off = cluster.sign_off_ops(place)
     scaffold = v1.train.Scaffold(init_fn=init_fn, saver=saver)
     all_hooks = _hooks(job, place, replica, saver, index, watching)
-    with _errors_explained(job, stop):
+    with training_errors.explained(job, lambda: stop.step):
       _wait_for_chief(place, target, watching)
       with v1.train.MonitoredTrainingSession(
         target,
@@ -204,7 +207,8 @@ def _loop(job, place, replica, target, init_fn, index, watching):
       with v1.Session(target, config=place.session_config()) as session:
         session.run(sign_off)
   if place.is_chief and stop.step >= job.max_steps:
-    export(job)
+    with training_errors.explained(job, lambda: stop.step):
+      export(job)
 
 
 def _hooks(job, place, replica, saver, index, watching):
@@ -248,32 +252,6 @@ def _wait_for_chief(place, target, watching):
     except (tf.errors.AbortedError, tf.errors.UnavailableError):
       logging.info('a ps is not there yet')
     watching.signalled.wait(_POLL_SECONDS)
-
-
-@contextlib.contextmanager
-def _errors_explained(job, stop):
-  """Turns what a restart would not mend into InputErrors."""
-  try:
-    yield
-  except (
-    tf.errors.InvalidArgumentError,
-    tf.errors.DataLossError,
-    tf.errors.NotFoundError,
-    tf.errors.PermissionDeniedError,
-  ) as error:
-    if training_graph.NOT_FINITE in error.message:
-      last = tf.train.latest_checkpoint(str(job.train_dir))
-      raise errors.InputError(
-        f'step {stop.step}: {training_graph.NOT_FINITE}; stopped before it was '
-        f'applied. {last} is the last checkpoint; lower --learning_rates and '
-        'run again'
-      ) from error
-    if 'IteratorGetNext' in error.message:
-      raise errors.InputError(
-        f'{job.records_dir}: 10 records in a row cannot be used '
-        f'({error.message.splitlines()[0]}); preprocess again'
-      ) from error
-    raise
 
 
 def export(job):

@@ -249,6 +249,8 @@ def _train(optimizer, loss, network, global_step, device):
   with tf.control_dependencies([finite, dropped]):
     gradients = [tf.identity(gradient) for gradient in gradients]
   wait = optimizer.apply_gradients(zip(gradients, variables), global_step)
+  # Else TensorFlow complains, at length, if no session is made after all.
+  optimizer.ready_for_local_init_op.mark_used()
   token = tf.identity(wait)
   moving_averages = v1.get_collection(v1.GraphKeys.UPDATE_OPS)
   remember = last_token.assign(token, read_value=False)

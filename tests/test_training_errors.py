@@ -1,0 +1,50 @@
+"""Errors that the user can mend are one line; the others stay.
+
+That of a loss that is not finite and of damaged records are made for real in
+test_sync_training.py.
+"""
+
+import re
+
+import pytest
+import small_training
+import tensorflow as tf
+
+from two_stream import errors, training_errors
+
+
+# As TensorFlow tells of a full disk, and of a full GPU.
+@pytest.mark.parametrize(
+  'reason, remedy',
+  [
+    (
+      'run/model.ckpt-2.data; No space left on device',
+      'mend it, and run again',
+    ),
+    ('OOM when allocating tensor with shape[6,32]', 'lower --batch_size'),
+  ],
+)
+def test_what_there_is_no_room_for_is_one_line(reason, remedy):
+  message = f"""Graph execution error:
+
+Detected at node 'save/SaveV2' defined at (most recent call last):
+    File "train.py", line 151, in <module>
+Node: 'save/SaveV2'
+{reason}
+\t [[{{{{node save/SaveV2}}}}]]
+Hint: If you want to see a list of allocated tensors when OOM happens..."""
+  job = small_training.job('records', 'run')
+  with (
+    pytest.raises(errors.InputError, match=re.escape(f'{reason}; {remedy}')),
+    training_errors.explained(job, step=None),
+  ):
+    raise tf.errors.ResourceExhaustedError(None, None, message)
+
+
+@pytest.mark.parametrize(
+  'kind', [tf.errors.UnavailableError, tf.errors.InvalidArgumentError]
+)
+def test_other_errors_are_left_to_a_restart(kind):
+  job = small_training.job('records', 'run')
+  with pytest.raises(kind), training_errors.explained(job, step=None):
+    raise kind(None, None, 'the ps is gone')

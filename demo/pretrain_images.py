@@ -116,7 +116,7 @@ def train(images, labels):
     if rng.random() < 0.5:  # noqa: PLR2004
       batch = batch[:, :, ::-1]
     loss = step(batch, labels[chosen])
-    bar.set_postfix(loss=f'{loss:.3f}')
+    bar.set_postfix(refresh=False, loss=f'{loss:.3f}')
   return network
 
 

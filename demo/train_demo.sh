@@ -3,7 +3,7 @@
 #
 #   demo/train_demo.sh [FOLDER [DATA_DIR]]   default: /tmp/i3d_demo data
 #
-# Takes two hours on two cores, and 2 GB in FOLDER. The same command continues a
+# Takes one to two hours on two cores, and 2 GB in FOLDER. The same command continues a
 # run that was interrupted. PYTHON names the interpreter; default: the one of
 # .venv, else python3.
 #

@@ -3,9 +3,9 @@
 #
 #   demo/train_demo.sh [FOLDER [DATA_DIR]]   default: /tmp/i3d_demo data
 #
-# Takes one to two hours on two cores, and 2 GB in FOLDER. The same command continues a
-# run that was interrupted. PYTHON names the interpreter; default: the one of
-# .venv, else python3.
+# Takes one to two hours on two cores, and 1.1 GB in FOLDER. The same command
+# continues a run that was interrupted. PYTHON names the interpreter; default:
+# the one of .venv, else python3.
 #
 # The published recipe in small: a quarter of the channels, clips of 16 frames,
 # 3 + 1 replicas of 4 clips instead of 64 + 4 of 6, and a schedule of 400 or,

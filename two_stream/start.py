@@ -32,22 +32,16 @@ def newest_whole(train_dir):
     InputError: if there are checkpoints and none is whole.
   """
   folder = pathlib.Path(train_dir)
-  names = sorted(
-    (
-      path.stem
-      for path in folder.glob('model.ckpt-*.index')
-      if _INDEX.fullmatch(path.name)
-    ),
-    key=lambda name: int(name.rpartition('-')[2]),
-  )
-  found = len(names)
+  indices = [_INDEX.fullmatch(path.name) for path in folder.iterdir()]
+  steps = sorted(int(index[1]) for index in indices if index)
+  names = [f'model.ckpt-{step}' for step in steps]
   while names and (reason := _damage(folder / names[-1])):
     logging.warning('%s is skipped: %s', folder / names.pop(), reason)
   if not names:
-    if found:
+    if steps:
       raise errors.InputError(
-        f'{train_dir}: none of the {found} checkpoints can be read; copy one '
-        'back from a backup, or start anew in another --train_dir'
+        f'{train_dir}: none of the {len(steps)} checkpoints can be read; copy '
+        'one back from a backup, or start anew in another --train_dir'
       )
     return None
   v1.train.update_checkpoint_state(str(folder), names[-1], names)

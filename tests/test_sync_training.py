@@ -285,6 +285,9 @@ def test_the_evaluator_ranks_the_validation_split(data, whole, caplog):
   ]
   # All are among the best five of three classes.
   assert f'step 4: top-1 {np.mean(hits):.4f}, top-5 1.0000' in caplog.text
+  shares = summaries(whole / 'eval')
+  assert shares['validation/top_1'] == pytest.approx(np.mean(hits))
+  assert shares['validation/top_5'] == 1
 
 
 def test_the_evaluator_ends_with_a_last_checkpoint_that_is_damaged(

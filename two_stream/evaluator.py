@@ -17,6 +17,7 @@ from two_stream import (
   record_index,
   shards,
   split_logits,
+  summaries,
 )
 
 v1 = tf.compat.v1
@@ -45,7 +46,10 @@ def follow(job):
       # Training keeps the newest few; a slow evaluator may come too late.
       logging.warning('%s', error)
     else:
-      _report(writer, step, *evaluate(classify, stream, index))
+      top_1, top_5 = evaluate(classify, stream, index)
+      logging.info('step %d: top-1 %.4f, top-5 %.4f', step, top_1, top_5)
+      shares = {'top_1': top_1, 'top_5': top_5}
+      summaries.write(writer, 'validation', shares, step)
     if step >= job.max_steps:
       return
 
@@ -81,17 +85,3 @@ def evaluate(classify, stream, index):
   if shares is None:
     raise errors.InputError(f'{index.paths[0]}...: no clip has a label')
   return shares
-
-
-def _report(writer, step, top_1, top_5):
-  logging.info('step %d: top-1 %.4f, top-5 %.4f', step, top_1, top_5)
-  writer.add_summary(
-    v1.Summary(
-      value=[
-        v1.Summary.Value(tag='validation/top_1', simple_value=top_1),
-        v1.Summary.Value(tag='validation/top_5', simple_value=top_5),
-      ]
-    ),
-    step,
-  )
-  writer.flush()

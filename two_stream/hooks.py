@@ -6,7 +6,7 @@ import time
 
 import tensorflow as tf
 
-from two_stream import cluster, errors, progress, training_graph
+from two_stream import cluster, errors, progress, summaries, training_graph
 
 v1 = tf.compat.v1
 
@@ -188,16 +188,7 @@ class Progress(v1.train.SessionRunHook):
     values['clips_per_second'] = (
       values['steps_per_second'] * self._clips_per_step
     )
-    self._writer.add_summary(
-      v1.Summary(
-        value=[
-          v1.Summary.Value(tag=f'training/{name}', simple_value=value)
-          for name, value in values.items()
-        ]
-      ),
-      step,
-    )
-    self._writer.flush()
+    summaries.write(self._writer, 'training', values, step)
     self._bar.set_postfix_str(
       f'loss {values["loss"]:.4f}, accuracy {values["accuracy"]:.3f}, '
       f'rate {values["learning_rate"]:g}, '

@@ -1,4 +1,4 @@
-"""Strict readers of text, JSON and CSV: the one way that files of words are read.
+"""Strict readers of text, JSON and CSV: the one way to read files of words.
 
 Every mistake in a file is an `errors.InputError` that names the file and, where
 it is known, the line. What most readers let pass is refused here, because it

@@ -66,9 +66,9 @@ def remove_leftovers(path):
   no locks, nothing is removed.
   """
   prefix = f'.{path.name}.'
-  for name in os.listdir(path.parent):
-    if name.startswith(prefix) and name.endswith('.tmp'):
-      _remove_if_dead(path.parent / name)
+  for other in path.parent.iterdir():
+    if other.name.startswith(prefix) and other.name.endswith('.tmp'):
+      _remove_if_dead(other)
 
 
 def sync(path):

@@ -5,22 +5,36 @@ it is known, the line. What most readers let pass is refused here, because it
 means that the file is not what its author believes:
 
     bytes that are not UTF-8         a key that stands twice in a JSON object
-    NaN and Infinity in JSON         a number of thousands of digits
-    half of a surrogate pair         a CSV row of another length
+    NaN and Infinity in JSON         a number too large for float64
+    half of a surrogate pair         a blank line or a CSV row of another length
 
 A byte-order mark at the beginning is passed over.
 """
 
-import collections
 import csv
 import json
+import math
 import re
+import reprlib
 
 from two_stream import errors, files
 
 # The largest label file of the field, Kinetics-700's, has about 50 MB.
 MAX_BYTES = 512 << 20
-_SURROGATE = re.compile(r'\\u[dD][89a-fA-F]')
+# A float64 has at most 309 digits before the point.
+_MAX_DIGITS = 309
+_SURROGATE = re.compile(r'\\u[dD][89a-fA-F]|[\ud800-\udfff]')
+_JSON_TOKEN = re.compile(
+  r'[{}]|(?P<scalar>"(?:[^"\\]|\\.)*"|[^\s{}\[\]:,"]+)(?P<colon>\s*:)?',
+  re.DOTALL,
+)
+# TensorFlow counts in int64, which holds every number of 18 digits.
+_MAX_WHOLE = 10**18 - 1
+_WHOLE = re.compile(r'0|[1-9][0-9]{0,17}')
+
+_quoter = reprlib.Repr()
+_quoter.maxstring = _quoter.maxlong = _quoter.maxother = 100
+_quoter.maxlevel, _quoter.maxlist, _quoter.maxdict = 1, 2, 2
 
 
 def read_text(path):
@@ -104,21 +118,18 @@ def parse_json(text, name):
     InputError: the text is no JSON, or is refused; see the top of this module.
   """
   try:
-    value = json.loads(
-      text, object_pairs_hook=_object, parse_constant=_refuse_constant
-    )
+    value = _decode(text)
     if _SURROGATE.search(text):
-      json.dumps(value, ensure_ascii=False).encode()
+      _refuse_half_pairs(json.dumps(value, ensure_ascii=False))
   except json.JSONDecodeError as error:
     raise errors.InputError(
       f'{name}: line {error.lineno} is not JSON: {error.msg}'
     ) from None
-  except UnicodeEncodeError:
-    raise errors.InputError(
-      f'{name}: not JSON: half of a surrogate pair'
-    ) from None
-  except (RecursionError, ValueError) as error:
-    raise errors.InputError(f'{name}: not JSON: {error}') from None
+  except RecursionError:
+    raise errors.InputError(f'{name}: nested too deeply for JSON') from None
+  except ValueError as error:
+    place = f'line {line}: ' if (line := _refused_line(text)) else ''
+    raise errors.InputError(f'{name}: {place}{error}') from None
   return value
 
 
@@ -131,13 +142,14 @@ def read_csv(path, delimiter=','):
 
   Returns:
     A list of (number of the row's last line, from 1; list of its fields).
-    Blank lines are left out.
 
   Raises:
-    InputError: as `read_text`, and if a row is malformed or of another length
-      than the first, naming its line.
+    InputError: as `read_text`, and if a row is malformed, blank or of another
+      length than the first, naming its line.
   """
   lines = read_text(path).split('\n')
+  if not lines[-1]:
+    lines.pop()
   reader = csv.reader(
     (f'{line}\n' for line in lines), delimiter=delimiter, strict=True
   )
@@ -145,7 +157,7 @@ def read_csv(path, delimiter=','):
   try:
     for row in reader:
       if not row:
-        continue
+        raise errors.InputError(f'{path}: line {reader.line_num} is blank')
       if rows and len(row) != len(rows[0][1]):
         raise errors.InputError(
           f'{path}: line {reader.line_num} has {len(row)} fields and the lines '
@@ -159,15 +171,109 @@ def read_csv(path, delimiter=','):
   return rows
 
 
+def whole_number(value, name):
+  """Reads a whole number, 0 or more, as JSON, CSV and the environment have it.
+
+  Python's `int` also takes ' 1', '1_0', '\u0661', 0.9 and True.
+
+  Args:
+    value: an int, or a str of the digits 0 to 9 without leading zeros.
+    name: what to call the number in messages.
+
+  Returns:
+    The int, at most 18 digits long.
+
+  Raises:
+    InputError: the value is something else.
+  """
+  if type(value) is int and 0 <= value <= _MAX_WHOLE:
+    return value
+  if isinstance(value, str) and _WHOLE.fullmatch(value):
+    return int(value)
+  raise errors.InputError(f'{name}: {quote(value)} is not a whole number')
+
+
+def quote(value):
+  """Gives a value as a message may show it: printable, short and in quotes."""
+  return _quoter.repr(value)
+
+
 def _object(pairs):
-  """A JSON object, unless one of its keys stands in it twice."""
+  """Makes a JSON object, in which each key must stand once."""
   value = dict(pairs)
   if len(value) != len(pairs):
-    counts = collections.Counter(key for key, _ in pairs)
-    twice, _ = counts.most_common(1)[0]
-    raise ValueError(f'the key {twice!r} stands twice in an object')
+    seen = set()
+    for key, _ in pairs:
+      _refuse_repetition(key, seen)
   return value
+
+
+def _refuse_repetition(key, seen):
+  """Adds a key to the set of those seen, or raises ValueError."""
+  if key in seen:
+    raise ValueError(f'the key {quote(key)} stands twice in an object')
+  seen.add(key)
+
+
+def _integer(text):
+  if len(text) > _MAX_DIGITS:
+    raise _too_large(text)
+  return int(text)
+
+
+def _float(text):
+  value = float(text)
+  if math.isinf(value):
+    raise _too_large(text)
+  return value
+
+
+def _too_large(text):
+  return ValueError(f'the number {quote(text)} is too large')
 
 
 def _refuse_constant(constant):
   raise ValueError(f'{constant} is no JSON number')
+
+
+def _refuse_half_pairs(text):
+  try:
+    text.encode()
+  except UnicodeEncodeError:
+    raise ValueError('text with half of a surrogate pair') from None
+
+
+_decode = json.JSONDecoder(
+  object_pairs_hook=_object,
+  parse_int=_integer,
+  parse_float=_float,
+  parse_constant=_refuse_constant,
+).decode
+
+
+def _refused_line(text):
+  """Finds the line of the first thing that the functions above refuse.
+
+  The decoder does not tell them where it is.
+
+  Args:
+    text: JSON, at least up to that thing.
+
+  Returns:
+    The line's number, from 1; None if nothing is refused.
+  """
+  keys = []  # Those seen of each object around the token.
+  for token in _JSON_TOKEN.finditer(text):
+    try:
+      if token[0] == '{':
+        keys.append(set())
+      elif token[0] == '}':
+        keys.pop()
+      else:
+        value = _decode(token['scalar'])
+        _refuse_half_pairs(str(value))
+        if token['colon']:
+          _refuse_repetition(value, keys[-1])
+    except ValueError:
+      return text.count('\n', 0, token.start()) + 1
+  return None

@@ -10,6 +10,7 @@ from two_stream import (
   checkpoints,
   clips,
   cluster,
+  mirroring,
   record_index,
   shards,
   sync_training,
@@ -68,7 +69,7 @@ def batches_of(job, count, turn=None):
     record_index.build(shards.find(job.records_dir, 'train')),
     hyperparameters.stream,
     FRAMES,
-    clips.flipped_labels(small_records.CLASS_NAMES),
+    mirroring.flipped_labels(small_records.CLASS_NAMES),
     hyperparameters.seed,
   )
   dataset = clips.training_clips(

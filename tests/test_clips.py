@@ -5,7 +5,7 @@ import pytest
 import small_records
 import tensorflow as tf
 
-from two_stream import clips, record_index, records
+from two_stream import clips, mirroring, record_index, records
 
 FRAMES = 9
 STREAMS = ('rgb', 'flow')
@@ -100,17 +100,12 @@ def test_a_short_video_is_looped(index, stream):
 
 
 def test_a_class_that_cannot_be_flipped_is_not(index):
-  flips = (clips.CANNOT_FLIP,) * 3
+  flips = (mirroring.CANNOT_FLIP,) * 3
   for batch in batches(reading(index, flips=flips), 6):
     whole = whole_clip(index, batch['record'][0], 'rgb')
     clip = clips.scale(batch['clip'][0], 'rgb').numpy()
     assert not find(clip, whole, 2e-6)[0][-1]
     assert batch['label'][0] == batch['record'][0] % 3
-
-
-def test_labels_of_sides_swap_and_those_without_a_partner_stay():
-  names = ['Turning left', 'Resting', 'Pushing right', 'Turning right']
-  assert clips.flipped_labels(names) == [3, 1, clips.CANNOT_FLIP, 0]
 
 
 def test_an_epoch_shows_every_record_once_and_each_in_another_order(index):

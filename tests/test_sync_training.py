@@ -32,6 +32,7 @@ from two_stream import (
   shards,
   start,
   sync_training,
+  training_graph,
 )
 
 v1 = tf.compat.v1
@@ -303,6 +304,32 @@ def test_the_evaluator_needs_labels(whole, tmp_path):
   small_records.write(tmp_path, 'validation', ((5,),), label=records.NO_LABEL)
   with pytest.raises(errors.InputError, match='no clip has a label'):
     evaluator.follow(small_training.job(tmp_path, whole, 4))
+
+
+@pytest.mark.parametrize('flip', [True, False])
+def test_clips_are_flipped_unless_the_run_is_not_to(
+  data, tmp_path, monkeypatch, caplog, flip
+):
+  class Built(Exception):  # noqa: N818
+    pass
+
+  def build(parameters, num_classes, make_dataset, place):
+    raise Built(make_dataset)
+
+  caplog.set_level('INFO')
+  monkeypatch.setattr(training_graph, 'build', build)
+  job = small_training.job(data, tmp_path, flip=flip)
+  with pytest.raises(Built) as built:
+    sync_training.run(job, small_training.ALONE)
+  (make_dataset,) = built.value.args
+  dataset = make_dataset(tf.constant(0, tf.int64)).take(3)
+  flipped = [
+    batch['label'] != batch['record'] % small_training.CLASSES
+    for batch in dataset.as_numpy_iterator()
+  ]
+  assert np.any(flipped) == flip
+  said = "flips swap 'Moving left' and 'Moving right'"
+  assert (said if flip else 'no clip is flipped') in caplog.text
 
 
 def test_a_loss_that_is_not_finite_ends_the_run_before_it_is_applied(

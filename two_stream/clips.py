@@ -19,9 +19,8 @@ from typing import NamedTuple
 import tensorflow as tf
 
 import i3d
-from two_stream import codecs, errors, labels, recipe, records, video
+from two_stream import codecs, mirroring, recipe, records, video
 
-CANNOT_FLIP = -1
 # How many records in place of a damaged one are tried. If all are damaged,
 # so is most of the data, and the error is raised.
 _ATTEMPTS = 10
@@ -35,7 +34,7 @@ class Reading(NamedTuple):
     index: a `record_index.RecordIndex`.
     stream: a key of `recipe.STREAMS`.
     num_frames: length of a training clip.
-    flipped_labels: see the function of this name.
+    flipped_labels: a table, see `mirroring.flipped_labels`.
     seed: integer.
   """
 
@@ -51,33 +50,6 @@ class Turn(NamedTuple):
 
   replica: int = 0
   replicas: int = 1
-
-
-def flipped_labels(class_names):
-  """Tells what class a clip belongs to once it is flipped.
-
-  Args:
-    class_names: in the order of their indices.
-
-  Returns:
-    A list of class indices, `CANNOT_FLIP` where the flipped clip would belong
-    to a class that is not among the names.
-  """
-
-  def mirrored(*names):
-    try:
-      return labels.mirrored_classes(names)
-    except errors.InputError:
-      return None
-
-  table = []
-  sided = [i for i, name in enumerate(class_names) if not mirrored(name)]
-  for i, name in enumerate(class_names):
-    partners = [
-      j for j in sided if i in sided and mirrored(name, class_names[j])
-    ]
-    table.append(partners[0] if partners else CANNOT_FLIP if i in sided else i)
-  return table
 
 
 def training_clips(reading, batch_size, turn, first_batch):
@@ -218,7 +190,7 @@ def _random_clip(reading, number, parsed):
   clip.set_shape([reading.num_frames, *clip.shape[1:]])
   label = tf.cast(parsed[records.LABEL_INDEX], tf.int32)
   flipped_label = tf.gather(reading.flipped_labels, label)
-  flips = (draws[3] < 0.5) & (flipped_label != CANNOT_FLIP)  # noqa: PLR2004
+  flips = (draws[3] < 0.5) & (flipped_label != mirroring.CANNOT_FLIP)  # noqa: PLR2004
   return {
     'clip': tf.cond(flips, lambda: _flip(clip, reading.stream), lambda: clip),
     'label': tf.where(flips, flipped_label, label),

@@ -24,6 +24,7 @@ from two_stream import (
   evaluator,
   hooks,
   labels,
+  mirroring,
   recipe,
   record_index,
   shard_folder,
@@ -125,11 +126,16 @@ def train(job, place, target=''):
 
 def _build(job, place, class_names, index):
   parameters = job.hyperparameters
+  flips = mirroring.flipped_labels if parameters.flip else mirroring.never
+  flipped_labels = flips(class_names)
+  if place.is_chief:
+    for line in mirroring.describe(class_names, flipped_labels):
+      logging.info('%s', line)
   reading = clips.Reading(
     index,
     parameters.stream,
     parameters.num_frames,
-    clips.flipped_labels(class_names),
+    flipped_labels,
     parameters.seed,
   )
   return training_graph.build(

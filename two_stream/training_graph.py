@@ -39,6 +39,7 @@ class Hyperparameters(NamedTuple):
     depth_multiplier: of the network.
     batch_norm_decay: of the moving averages.
     seed: of the first weights, the clips and the dropout.
+    flip: whether half of the clips are flipped, see mirroring.py.
   """
 
   stream: str
@@ -52,6 +53,7 @@ class Hyperparameters(NamedTuple):
   depth_multiplier: float = 1.0
   batch_norm_decay: float = i3d.BATCH_NORM_DECAY
   seed: int = 0
+  flip: bool = True
 
 
 class TrainingGraph(NamedTuple):

@@ -51,6 +51,15 @@ def test_a_label_map_of_another_length_is_refused(data):
     data_directory.class_names(data, 'joint', 3)
 
 
+def test_a_label_map_is_read_as_strictly_as_the_records(data):
+  """Both are compared, so that neither may forgive what the other does not."""
+  (data / 'label_map.txt').write_text('running\njumping \n')
+  with pytest.raises(
+    errors.InputError, match='label_map.txt: line 2: .* blank'
+  ):
+    data_directory.class_names(data, 'rgb', 2)
+
+
 def test_a_missing_label_map_is_named(data):
   with pytest.raises(errors.InputError, match='label_map_600.txt'):
     data_directory.class_names(data, 'rgb600', 600)
@@ -92,6 +101,7 @@ def test_the_frame_rate_is_deepminds_where_nothing_is_told(data):
     '[12]',
     '{"frames_per_second": 12}',
     '{"parameters": {}}',
+    '{"parameters": {"frames_per_second": 12, "frames_per_second": 25}}',
     *(
       json.dumps({'parameters': {'frames_per_second': rate}})
       for rate in (0, -1, 1001, 12.5, '12', True, None, [12])
@@ -102,9 +112,15 @@ def test_a_file_that_does_not_tell_the_frame_rate_is_refused(data, content):
   (data / 'parameters.json').write_text(content)
   with pytest.raises(errors.InputError) as error:
     data_directory.frames_per_second(data)
-  assert str(error.value).startswith(f'{data}/parameters.json does not tell')
+  assert str(error.value).startswith(f'{data}/parameters.json')
   assert 'copy it again' in str(error.value)
   assert '\n' not in str(error.value)
+
+
+def test_a_link_to_parameters_that_are_gone_is_not_taken_for_none(data):
+  (data / 'parameters.json').symlink_to(data / 'gone')
+  with pytest.raises(errors.InputError, match='parameters.json: cannot be'):
+    data_directory.frames_per_second(data)
 
 
 def test_networks_are_those_there_is_every_checkpoint_of(data, caplog):

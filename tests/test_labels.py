@@ -1,6 +1,7 @@
 """Something-Something's label files are read, and mistakes in them named."""
 
 import json
+import os
 
 import pytest
 
@@ -43,22 +44,59 @@ def test_test_videos_have_a_label_where_answers_were_published(tmp_path):
     labels.Sample('1', 'Holding something'),
     labels.Sample('2', None),
   ]
-  (tmp_path / 'test-answers.csv').write_text('1;a;b\n')
-  with pytest.raises(errors.InputError, match='answers.csv: line 1'):
+
+
+def test_an_empty_template_is_no_missing_one(tmp_path):
+  write_json(tmp_path / 'train.json', [{'id': '1', 'template': ''}])
+  assert labels.read_samples(tmp_path, 'train') == [labels.Sample('1', '')]
+  write_json(tmp_path / 'test.json', [{'id': '1', 'template': 5}])
+  with pytest.raises(errors.InputError, match='entry 0 has no "template"'):
+    labels.read_samples(tmp_path, 'test')
+
+
+def test_test_videos_that_lack_an_answer_are_counted(tmp_path, caplog):
+  write_json(tmp_path / 'test.json', [{'id': '1'}, {'id': '2'}, {'id': '3'}])
+  (tmp_path / 'test-answers.csv').write_text('1;a\n02;b\n')
+  labels.read_samples(tmp_path, 'test')
+  assert 'test-answers.csv: has no answer for 2 of 3 videos' in caplog.text
+
+
+@pytest.mark.parametrize(
+  ('content', 'message'),
+  [
+    ('1;a;b\n', 'line 1 has 3 fields'),
+    ('1;a\n2\n', 'line 2 has 1 field'),
+    ('1;a\n\n2;a\n', 'line 2 is blank'),
+    ('1;a\n2;\n', 'line 2: a class name is blank'),
+    ('1;a\n2;b \n', 'line 2: a class name begins or ends with a blank'),
+    ('1;a\n2;b\tc\n', r'line 2: a class name has U\+0009'),
+    ('1;a\n2;b\n1;b\n', "line 3: id '1' is that of line 1 already"),
+  ],
+)
+def test_malformed_answers_are_named_with_their_line(
+  tmp_path, content, message
+):
+  write_json(tmp_path / 'test.json', [{'id': '1'}])
+  (tmp_path / 'test-answers.csv').write_text(content)
+  with pytest.raises(errors.InputError, match=f'answers.csv: {message}'):
     labels.read_samples(tmp_path, 'test')
 
 
 @pytest.mark.parametrize(
   ('content', 'message'),
   [
-    ('{', 'train.json: not JSON'),
-    ('[' * 100_000, 'train.json: not JSON'),
+    ('[\n{', 'train.json: line 2 is not JSON'),
+    ('[' * 100_000, 'train.json: nested too deeply'),
+    ('[{"id": "1",\n"id": "2"}]', "line 2: the key 'id' stands twice"),
     ('{"id": "1"}', 'train.json: not a list'),
     ('[1]', 'train.json: entry 0 has no "id"'),
     ('[{"id": 5, "template": "a"}]', 'entry 0 has no "id" string'),
     ('[{"id": "5"}]', 'train.json: entry 0 has no "template"'),
     ('[{"id": "5", "template": ["a"]}]', 'entry 0 has no "template"'),
-    (json.dumps([ENTRY, ENTRY]), 'train.json: an id stands in it more'),
+    (
+      json.dumps([{**ENTRY, 'id': '1'}, ENTRY, ENTRY]),
+      "train.json: entry 2: id '74225' is that of entry 1 already",
+    ),
   ],
 )
 def test_malformed_splits_are_named(tmp_path, content, message):
@@ -68,22 +106,55 @@ def test_malformed_splits_are_named(tmp_path, content, message):
 
 
 @pytest.mark.parametrize(
-  'content',
+  ('content', 'message'),
   [
-    '[]',
-    '{}',
-    '{"a\\nb": 0}',
-    '{"\\ud800": 0}',
-    '{"a": "x"}',
-    '{"a": null}',
-    '{"a": "1"}',
-    '{"a": 0, "b": 0}',
+    ('[]', 'not an object of class name -> index'),
+    ('{}', 'not an object of class name -> index'),
+    ('{"a": 0,\n"a": 1}', "line 2: the key 'a' stands twice"),
+    ('{"\\ud800": 0}', 'line 1: text with half of a surrogate pair'),
+    ('{"": 0}', "key '': a class name is blank"),
+    ('{" ": 0}', "key ' ': a class name is blank"),
+    ('{"[]": 0}', r"key '\[\]': a class name is blank"),
+    ('{"a ": 0}', "key 'a ': a class name begins or ends with a blank"),
+    ('{"[ a]": 0}', 'a class name begins or ends with a blank'),
+    ('{"a\\nb": 0}', r'a class name has U\+000A, which is not printable'),
+    ('{"a\\u202eb": 0}', r'a class name has U\+202E, which is not printable'),
+    ('{"a": 0, "[a]": 1}', r"key '\[a\]': class name 'a' is that of key 'a'"),
+    ('{"a": 0, "b": 0}', "class 'b': index 0 is that of class 'a' already"),
+    ('{"a": 1, "b": 2}', 'the indices are not 0 to 1'),
+    *(
+      (f'{{"a": {index}}}', "class 'a': .* is not a whole number")
+      for index in (
+        *('"x"', 'null', '0.9', '0.0', 'true', '" 0"', '"0_0"', '"00"'),
+        *('"\u0660"', '[0]', '-1', '1' * 30),
+      )
+    ),
   ],
 )
-def test_malformed_class_lists_are_named(tmp_path, content):
-  (tmp_path / 'labels.json').write_text(content)
-  with pytest.raises(errors.InputError, match=r'labels\.json: '):
+def test_malformed_class_lists_are_named(tmp_path, content, message):
+  (tmp_path / 'labels.json').write_text(content, encoding='utf-8')
+  with pytest.raises(errors.InputError, match=rf'labels\.json: .*{message}'):
     labels.read_class_names(tmp_path)
+
+
+@pytest.mark.parametrize('bom', [b'', b'\xef\xbb\xbf'])
+def test_indices_are_numbers_or_their_digits_and_a_mark_may_precede(
+  tmp_path, bom
+):
+  content = b'{"[b]": 1, "a": "0", "c d": "2"}'
+  (tmp_path / 'labels.json').write_bytes(bom + content)
+  assert labels.read_class_names(tmp_path) == ['a', 'b', 'c d']
+
+
+def test_labels_are_read_anew_when_time_and_size_stay(tmp_path):
+  path = tmp_path / 'labels.json'
+  path.write_text('{"a": "0", "b": "1"}')
+  status = path.stat()
+  assert labels.read_class_names(tmp_path) == ['a', 'b']
+  path.write_text('{"b": "0", "a": "1"}')
+  os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
+  assert path.stat().st_size == status.st_size
+  assert labels.read_class_names(tmp_path) == ['b', 'a']
 
 
 def test_missing_files_are_named_under_both_names(tmp_path):
@@ -98,13 +169,16 @@ def test_missing_files_are_named_under_both_names(tmp_path):
 
 def test_bytes_that_are_no_text_are_named(tmp_path):
   (tmp_path / 'labels.json').write_bytes(b'\xff\xfe')
-  with pytest.raises(errors.InputError, match=r'labels\.json: cannot be read'):
+  with pytest.raises(errors.InputError, match=r'labels\.json: line 1 is not'):
     labels.read_class_names(tmp_path)
 
 
 @pytest.mark.parametrize(
   'bad',
-  ['', '../x', '/etc/x', 'a/b', 'a\0b', '..', '-x', 'a b', '1\n', 'x' * 999],
+  [
+    *('', '../x', '/etc/x', 'a/b', 'a\0b', '..', '-x', 'a b', '1\n', 'x' * 999),
+    *('\ud800', '\u0661', 'é', 'a\u202eb', ' 1'),
+  ],
 )
 def test_ids_that_could_be_paths_are_refused(bad):
   with pytest.raises(errors.InputError, match='^id '):
@@ -123,27 +197,49 @@ def test_a_label_map_reads_back(tmp_path):
   assert labels.read_label_map(path) == names
 
 
-@pytest.mark.parametrize('content', ['', 'a\n\nb\n'])
-def test_a_label_map_has_one_name_a_line(tmp_path, content):
+@pytest.mark.parametrize(
+  'content',
+  [b'a\nb c\n', b'a\nb c', b'a\r\nb c\r\n', b'\xef\xbb\xbfa\nb c\n'],
+)
+def test_a_label_map_may_come_from_another_editor(tmp_path, content):
   path = tmp_path / 'label_map.txt'
-  path.write_text(content)
-  with pytest.raises(errors.InputError, match='label_map'):
+  path.write_bytes(content)
+  assert labels.read_label_map(path) == ['a', 'b c']
+
+
+@pytest.mark.parametrize(
+  ('content', 'message'),
+  [
+    ('', 'has no class names'),
+    ('a\n\nb\n', 'line 2: a class name is blank'),
+    ('a\nb\n\n', 'line 3: a class name is blank'),
+    ('a\n \nb\n', 'line 2: a class name is blank'),
+    ('a\nb \n', 'line 2: a class name begins or ends with a blank'),
+    (' a\nb\n', 'line 1: a class name begins or ends with a blank'),
+    ('a\nb\na\n', "line 3: class name 'a' is that of line 1 already"),
+    *(
+      (f'a\nb{character}c\n', f'line 2: a class name has U\\+{code}, which')
+      for character, code in {
+        '\0': '0000',
+        '\t': '0009',
+        '\x1b': '001B',
+        '\x85': '0085',
+        '\xa0': '00A0',
+        '\u200b': '200B',
+        '\u2028': '2028',
+        '\u202e': '202E',
+        '\u2066': '2066',
+        '\ufeff': 'FEFF',
+        '\U000e0001': 'E0001',
+      }.items()
+    ),
+    ('a\nb\rc\n', r'line 2: a class name has U\+000D, which'),
+  ],
+)
+def test_a_label_map_that_is_refused_is_named_with_its_line(
+  tmp_path, content, message
+):
+  path = tmp_path / 'label_map.txt'
+  path.write_bytes(content.encode())
+  with pytest.raises(errors.InputError, match=f'label_map.txt: {message}'):
     labels.read_label_map(path)
-
-
-def test_flips_pair_left_with_right_and_leave_the_others():
-  names = [
-    'Pulling something from left to right',
-    'Putting something upright on the table',
-    'Turning the camera right while filming something',
-    'Pulling something from right to left',
-    'Pushing something from right to left',
-    'Turning the camera left while filming something',
-    'Pushing something from left to right',
-  ]
-  assert labels.mirrored_classes(names) == [3, 1, 5, 0, 6, 2, 4]
-
-
-def test_a_class_without_its_mirror_image_cannot_be_flipped():
-  with pytest.raises(errors.InputError, match='from right to left'):
-    labels.mirrored_classes(['Pulling something from left to right'])

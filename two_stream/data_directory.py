@@ -8,11 +8,11 @@ checkpoints/rgb_scratch_kin600/model.ckpt.*
 """
 
 import collections
-import json
 import logging
+import os
 import pathlib
 
-from two_stream import errors, labels, shard_folder, video
+from two_stream import documents, errors, labels, shard_folder, video
 
 Evaluation = collections.namedtuple('Evaluation', 'streams label_map suffix')
 Evaluation.__doc__ = """What one --eval_type stands for.
@@ -117,7 +117,7 @@ def class_names(data_dir, eval_type, num_classes):
     InputError: if the file cannot be read or has another number of names.
   """
   path = pathlib.Path(data_dir, EVALUATIONS[eval_type].label_map)
-  names = [name.strip() for name in labels.read_label_map(path)]
+  names = labels.read_label_map(path)
   if len(names) != num_classes:
     raise errors.InputError(
       f'{path} has {len(names)} class names and the checkpoint {num_classes} '
@@ -163,19 +163,25 @@ def frames_per_second(data_dir):
     InputError: the file is damaged or does not tell.
   """
   path = pathlib.Path(data_dir, shard_folder.PARAMETERS)
-  if not path.exists():
+  if not os.path.lexists(path):
     return video.FRAMES_PER_SECOND
+  remedy = (
+    'copy it again from the folder of the records, or remove it for '
+    f'{video.FRAMES_PER_SECOND} frames a second'
+  )
   try:
-    content = json.loads(path.read_text(encoding='utf-8'))
+    content = documents.read_json(path)
+  except errors.InputError as error:
+    raise errors.InputError(f'{error}; {remedy}') from error
+  try:
     rate = content['parameters']['frames_per_second']
-  except (OSError, ValueError, LookupError, TypeError, RecursionError):
+  except (LookupError, TypeError):
     rate = None
   if rate == video.NATIVE:
     return None
   if type(rate) is not int or not 1 <= rate <= video.MAX_FRAMES_PER_SECOND:
     raise errors.InputError(
       f'{path} does not tell the frames_per_second of the records '
-      f'({video.NATIVE!r}, or 1 to {video.MAX_FRAMES_PER_SECOND}); copy it '
-      f'again from their folder, or remove it for {video.FRAMES_PER_SECOND}'
+      f'({video.NATIVE!r}, or 1 to {video.MAX_FRAMES_PER_SECOND}); {remedy}'
     )
   return rate

@@ -9,21 +9,24 @@ are read: `something-something-v2-train.json` and so on, and the newer
     validation.json   the same
     test.json         [{"id": "1420"}, ...]
     test-answers.csv  1420;Holding something
+
+A class name is the same in all of them to the character, so one that begins or
+ends with a blank is refused, and so is one with a character that
+`str.isprintable` does not know as printable: control characters, line
+separators, marks that turn the direction of writing, blanks other than ' '.
 """
 
-import csv
-import json
+import logging
+import os
 import pathlib
 import re
 from typing import NamedTuple
 
-from two_stream import errors
+from two_stream import documents, errors
 
 SPLITS = ('train', 'validation', 'test')
 _PREFIXES = ('something-something-v2-', '')
 _PLAIN_ID = re.compile(r'[A-Za-z0-9][A-Za-z0-9_-]{0,127}')
-_MIRROR = {'left': 'right', 'right': 'left', 'Left': 'Right', 'Right': 'Left'}
-_SIDE = re.compile(rf'\b({"|".join(_MIRROR)})\b')
 
 
 class Sample(NamedTuple):
@@ -48,25 +51,31 @@ def read_class_names(labels_dir):
     A list of str.
 
   Raises:
-    InputError: the file is missing, malformed, or its indices are not
-      0, 1, ..., number of classes - 1.
+    InputError: the file is missing or malformed, a class name cannot be one,
+      or the indices are not 0, 1, ..., number of classes - 1, each once.
   """
   path = _find(labels_dir, 'labels.json')
-  content = _read_json(path)
+  content = documents.read_json(path)
   if not isinstance(content, dict) or not content:
     raise errors.InputError(f'{path}: not an object of class name -> index')
-  try:
-    indices = {_plain(name): int(index) for name, index in content.items()}
-  except (TypeError, ValueError):
-    raise errors.InputError(f'{path}: an index is not a number') from None
-  names = sorted(indices, key=indices.get)
-  if not all(name.isprintable() and name for name in names):
-    raise errors.InputError(f'{path}: a class name is not one line of text')
-  if [indices[name] for name in names] != list(range(len(content))):
+  keys = [f'key {documents.quote(key)}' for key in content]
+  names = [
+    _checked_name(_plain(key), f'{path}: {place}')
+    for key, place in zip(content, keys)
+  ]
+  _refuse_repetition(path, 'class name', names, keys)
+  classes = [f'class {documents.quote(name)}' for name in names]
+  indices = [
+    documents.whole_number(index, f'{path}: {place}')
+    for index, place in zip(content.values(), classes)
+  ]
+  _refuse_repetition(path, 'index', indices, classes)
+  if max(indices) != len(names) - 1:
     raise errors.InputError(
-      f'{path}: the indices are not 0 to {len(content) - 1}, each once'
+      f'{path}: the indices are not 0 to {len(names) - 1}, but up to '
+      f'{max(indices)}'
     )
-  return names
+  return [name for _, name in sorted(zip(indices, names))]
 
 
 def read_samples(labels_dir, split):
@@ -80,32 +89,43 @@ def read_samples(labels_dir, split):
     A list of `Sample`. Labels are not looked up in labels.json here.
 
   Raises:
-    InputError: a file is missing or malformed, or an id stands twice.
+    InputError: a file is missing or malformed, or an id stands twice. Test
+      videos without an answer are only warned of.
   """
   path = _find(labels_dir, f'{split}.json')
-  entries = _read_json(path)
+  entries = documents.read_json(path)
   if not isinstance(entries, list):
     raise errors.InputError(f'{path}: not a list of videos')
-  answers = _read_answers(labels_dir) if split == 'test' else {}
-  samples = []
+  ids, templates = [], []
   for number, entry in enumerate(entries):
     if not isinstance(entry, dict) or not isinstance(entry.get('id'), str):
       raise errors.InputError(f'{path}: entry {number} has no "id" string')
-    template = entry.get('template', answers.get(entry['id']))
-    if split != 'test' and not isinstance(template, str):
+    ids.append(entry['id'])
+    template = entry.get('template')
+    if not isinstance(template, str) and (
+      split != 'test' or template is not None
+    ):
       raise errors.InputError(f'{path}: entry {number} has no "template"')
-    label = _plain(template) if isinstance(template, str) else None
-    samples.append(Sample(entry['id'], label))
-  if len({sample.id for sample in samples}) != len(samples):
-    raise errors.InputError(f'{path}: an id stands in it more than once')
-  return samples
+    templates.append(template)
+  _refuse_repetition(
+    path, 'id', ids, [f'entry {number}' for number in range(len(ids))]
+  )
+  answers = _read_answers(labels_dir, ids) if split == 'test' else {}
+  return [
+    Sample(
+      sample_id,
+      answers.get(sample_id) if template is None else _plain(template),
+    )
+    for sample_id, template in zip(ids, templates)
+  ]
 
 
 def check_id(sample_id):
   """Returns an id that is safe as a file name, or raises InputError."""
   if not _PLAIN_ID.fullmatch(sample_id):
     raise errors.InputError(
-      f'id {sample_id!r}: may hold letters, digits, - and _ alone'
+      f'id {documents.quote(sample_id)}: may hold letters, digits, - and _ '
+      'alone'
     )
   return sample_id
 
@@ -113,12 +133,25 @@ def check_id(sample_id):
 def read_label_map(path):
   """Reads a label map: one class name a line, in the order of the indices.
 
+  Args:
+    path: the file.
+
+  Returns:
+    A list of str.
+
   Raises:
-    InputError: the file is missing, not UTF-8 or empty, or a line is blank.
+    InputError: the file is missing, not UTF-8 or empty, a line is not a class
+      name, or a name stands twice; names the line.
   """
-  names = _read_text(pathlib.Path(path)).splitlines()
-  if not names or not all(name.strip() for name in names):
-    raise errors.InputError(f'{path}: not one class name a line')
+  lines = documents.read_lines(path)
+  if not lines:
+    raise errors.InputError(f'{path}: has no class names')
+  places = [f'line {number}' for number in range(1, len(lines) + 1)]
+  names = [
+    _checked_name(line, f'{path}: {place}')
+    for line, place in zip(lines, places)
+  ]
+  _refuse_repetition(path, 'class name', names, places)
   return names
 
 
@@ -127,37 +160,51 @@ def format_label_map(names):
   return ''.join(f'{name}\n' for name in names)
 
 
-def mirrored_classes(names):
-  """Tells which class each class turns into under a horizontal flip.
-
-  The pairs follow from the words left and right in the names, because the
-  order of classes differs between label files.
-
-  Args:
-    names: class names in the order of their indices.
-
-  Returns:
-    A list of indices: class i, flipped, is class `result[i]`; most are i.
-
-  Raises:
-    InputError: the mirror image of a class is not among the names.
-  """
-  index_of = {name: index for index, name in enumerate(names)}
-  mirrored = [
-    _SIDE.sub(lambda match: _MIRROR[match.group()], name) for name in names
-  ]
-  for name, mirror in zip(names, mirrored):
-    if mirror not in index_of:
-      raise errors.InputError(
-        f'{name!r} flipped is {mirror!r}, which the label map lacks; do not '
-        'flip clips of these classes'
-      )
-  return [index_of[mirror] for mirror in mirrored]
-
-
 def _plain(template):
   """Turns a template into a class name: without the brackets."""
   return template.replace('[', '').replace(']', '')
+
+
+def _checked_name(name, place):
+  """Returns a class name, or raises InputError if it cannot be one.
+
+  Args:
+    name: a str.
+    place: where it stands, for messages.
+  """
+  if not name.strip():
+    raise errors.InputError(f'{place}: a class name is blank')
+  for character in name:
+    if not character.isprintable():
+      raise errors.InputError(
+        f'{place}: a class name has U+{ord(character):04X}, which is not '
+        f'printable: {documents.quote(name)}'
+      )
+  if name != name.strip():
+    raise errors.InputError(
+      f'{place}: a class name begins or ends with a blank: '
+      f'{documents.quote(name)}'
+    )
+  return name
+
+
+def _refuse_repetition(path, kind, values, places):
+  """Raises InputError if a value stands twice.
+
+  Args:
+    path: the file.
+    kind: what the values are, for messages.
+    values: a list.
+    places: where each stands, for messages.
+  """
+  first = {}
+  for value, place in zip(values, places):
+    if value in first:
+      raise errors.InputError(
+        f'{path}: {place}: {kind} {documents.quote(value)} is that of '
+        f'{first[value]} already'
+      )
+    first[value] = place
 
 
 def _find(labels_dir, name):
@@ -165,35 +212,39 @@ def _find(labels_dir, name):
   folder = pathlib.Path(labels_dir)
   candidates = [folder / f'{prefix}{name}' for prefix in _PREFIXES]
   for path in candidates:
-    if path.is_file():
+    if os.path.lexists(path):  # What is no file has an error of its own.
       return path
   names = ' or '.join(path.name for path in candidates)
   raise errors.InputError(f'{folder}: has no {names}')
 
 
-def _read_text(path):
-  try:
-    return path.read_text(encoding='utf-8')
-  except (OSError, UnicodeDecodeError) as error:
-    raise errors.InputError(f'{path}: cannot be read: {error}') from None
+def _read_answers(labels_dir, ids):
+  """Reads the labels of the test split.
 
+  Args:
+    labels_dir: the folder of the JSON files.
+    ids: those of the test split.
 
-def _read_json(path):
-  try:
-    return json.loads(_read_text(path))
-  except (json.JSONDecodeError, RecursionError) as error:
-    raise errors.InputError(f'{path}: not JSON: {error}') from None
-
-
-def _read_answers(labels_dir):
-  """Reads the labels of the test split, {} where they were not published."""
-  path = pathlib.Path(labels_dir) / 'test-answers.csv'
-  if not path.exists():
+  Returns:
+    id -> label, {} where they were not published.
+  """
+  path = pathlib.Path(labels_dir, 'test-answers.csv')
+  if not os.path.lexists(path):
     return {}
+  rows = documents.read_csv(path, ';')
+  places = [f'line {number}' for number, _ in rows]
   answers = {}
-  rows = csv.reader(_read_text(path).splitlines(), delimiter=';')
-  for number, row in enumerate(rows, 1):
-    if len(row) != 2:
-      raise errors.InputError(f'{path}: line {number} is not "id;label"')
-    answers[row[0]] = row[1]
+  for (_, fields), place in zip(rows, places):
+    if len(fields) != 2:
+      raise errors.InputError(
+        f'{path}: {place} has {len(fields)} fields and not two, id;label'
+      )
+    sample_id, label = fields
+    answers[sample_id] = _checked_name(_plain(label), f'{path}: {place}')
+  _refuse_repetition(path, 'id', [fields[0] for _, fields in rows], places)
+  lacking = len(set(ids) - answers.keys())
+  if lacking:
+    logging.warning(
+      '%s: has no answer for %d of %d videos', path, lacking, len(ids)
+    )
   return answers

@@ -89,9 +89,9 @@ flags.DEFINE_integer('seed', 0, 'Of first weights, clips and dropout.')
 flags.DEFINE_boolean(
   'flip',
   True,
-  'Flip half of the clips left to right. Where the name of the class has a side, '
-  'the clip becomes one of the class of the other side; if there is none, it is '
-  'not flipped. The log names these classes.',
+  'Flip half of the clips left to right. Where the name of a class has a side, '
+  'its clips become those of the class of the other side; where there is none, '
+  'they are not flipped. The log names these classes.',
 )
 flags.DEFINE_float(
   'checkpoint_seconds', 600, 'Time between checkpoints.', lower_bound=0.1

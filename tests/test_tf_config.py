@@ -98,11 +98,47 @@ def test_missing_variable_is_named(name):
     tf_config.from_slurm(environ)
 
 
-def test_variable_that_is_no_number_is_named():
-  with pytest.raises(errors.InputError, match="NUM_PS: '-1' is no number"):
-    tf_config.from_kubernetes(
-      {**KUBERNETES, 'NUM_PS': '-1', 'ROLE': 'ps', 'JOB_COMPLETION_INDEX': '0'}
-    )
+@pytest.mark.parametrize(
+  ('change', 'message'),
+  [
+    *(
+      ({name: value}, f'{name}: .* is not a whole number')
+      for name in ('WORKERS_PER_NODE', 'FIRST_PORT', 'SLURM_NODEID')
+      for value in ('x', '-1', '1_0', ' 1', '\u0661', '1' * 5000)
+    ),
+    ({'NODES': ' \n'}, 'SLURM_NODEID: 0 .* 0 of them'),
+    ({'NODES': 'node1 node1'}, "NODES.* 'node1:20000' stands twice"),
+    ({'NODES': 'node1 a,b'}, "'a,b:20000' is not host:port"),
+    ({'WORKERS_PER_NODE': '0'}, 'has both ps and workers'),
+    ({'FIRST_PORT': '65534'}, 'FIRST_PORT: 65534: .* beyond 65535'),
+    ({'FIRST_PORT': '0'}, "'node1:0' is not host:port"),
+    ({'WORKERS_PER_NODE': '9' * 18}, 'at most 10000'),
+    # Else it would take the place of the other node's ps.
+    ({'SLURM_LOCALID': '3'}, 'SLURM_LOCALID: 3 .* 3 of them'),
+    ({'SLURM_NODEID': '2'}, 'SLURM_NODEID: 2 .* 2 of them'),
+  ],
+)
+def test_a_place_in_slurm_that_cannot_be_is_refused(change, message):
+  environ = {**SLURM, 'SLURM_NODEID': '0', 'SLURM_LOCALID': '0', **change}
+  with pytest.raises(errors.InputError, match=message):
+    tf_config.from_slurm(environ)
+
+
+@pytest.mark.parametrize(
+  ('change', 'message'),
+  [
+    ({'NUM_PS': '-1'}, "NUM_PS: '-1' is not a whole number"),
+    ({'NUM_WORKERS': '9' * 9}, 'at most 10000'),
+    ({'SERVICE': 'a b'}, "'a b-chief-0.a b:2222' is not host:port"),
+    ({'ROLE': 'master'}, "ROLE.*: job 'master' is none of chief, worker"),
+    ({'JOB_COMPLETION_INDEX': '2'}, 'there is no ps 2 among 2'),
+    ({'NUM_PS': '0'}, 'has both ps and workers'),
+  ],
+)
+def test_a_place_in_kubernetes_that_cannot_be_is_refused(change, message):
+  environ = {**KUBERNETES, 'ROLE': 'ps', 'JOB_COMPLETION_INDEX': '0', **change}
+  with pytest.raises(errors.InputError, match=message):
+    tf_config.from_kubernetes(environ)
 
 
 def test_command_prints_it():

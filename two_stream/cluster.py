@@ -9,7 +9,6 @@ of their own.
 """
 
 import concurrent.futures
-import json
 import socket
 from typing import NamedTuple
 
@@ -22,6 +21,9 @@ v1 = tf.compat.v1
 # How long a ps outlives the chief for the sake of workers that are not done.
 _GRACE_SECONDS = 60
 _PROBE_SECONDS = 2
+
+# The chief is worker 0.
+_JOB = {**{job: job for job in tf_config.JOB_NAMES}, 'chief': 'worker'}
 
 
 class Cluster(NamedTuple):
@@ -78,9 +80,7 @@ def from_tf_config(text):
   """Reads the environment variable TF_CONFIG.
 
   Args:
-    text: JSON: {"cluster": {"chief": [...], "worker": [...], "ps": [...]},
-      "task": {"type": "worker", "index": 0}}. Without a chief among the jobs
-      worker 0 is it.
+    text: see tf_config.py.
 
   Returns:
     A `Cluster`.
@@ -88,24 +88,15 @@ def from_tf_config(text):
   Raises:
     InputError: if it cannot be used.
   """
-  try:
-    config = json.loads(text)
-    jobs = config['cluster']
-    task = config['task']
-    ps, chief, workers = (
-      [str(host) for host in jobs.get(job, [])]
-      for job in ('ps', 'chief', 'worker')
-    )
-    job_name, task_index = task['type'], int(task['index'])
-  except (AttributeError, KeyError, TypeError, ValueError) as error:
-    raise errors.InputError(
-      f'TF_CONFIG is not {{"cluster": {{job: [host:port]}}, "task": {{"type": '
-      f'job, "index": number}}}}: {error!r}'
-    ) from None
+  jobs, job_name, task_index = tf_config.parse(text)
+  chief, workers, ps = (
+    tuple(jobs.get(name, ())) for name in ('chief', 'worker', 'ps')
+  )
   if job_name == 'worker':
     task_index += len(chief)
-  place = _checked(ps, chief + workers, job_name, task_index, 'TF_CONFIG')
-  return place._replace(chief_apart=bool(chief))
+  return Cluster(
+    ps, chief + workers, _JOB[job_name], task_index, chief_apart=bool(chief)
+  )
 
 
 def from_hosts(ps_hosts, worker_hosts, job_name, task_index):
@@ -114,30 +105,11 @@ def from_hosts(ps_hosts, worker_hosts, job_name, task_index):
   Raises:
     InputError: if it cannot be used.
   """
-  return _checked(
-    ps_hosts, worker_hosts, job_name, task_index, '--ps_hosts, --worker_hosts'
+  jobs = {'worker': worker_hosts, 'ps': ps_hosts}
+  tf_config.check(jobs, job_name, task_index, '--ps_hosts, --worker_hosts')
+  return Cluster(
+    tuple(ps_hosts), tuple(worker_hosts), _JOB[job_name], task_index
   )
-
-
-def _checked(ps, workers, job_name, task_index, source):
-  hosts = {'ps': ps, 'worker': workers, 'chief': workers[:1]}
-  if job_name not in tf_config.JOB_NAMES:
-    raise errors.InputError(
-      f'{source}: task {job_name!r} is none of {", ".join(tf_config.JOB_NAMES)}'
-    )
-  if job_name == 'evaluator':
-    return Cluster(tuple(ps), tuple(workers), job_name, task_index)
-  if bool(ps) != bool(workers):
-    raise errors.InputError(
-      f'{source}: a job has both ps and workers, or is one process with neither'
-    )
-  if ps and not 0 <= task_index < len(hosts[job_name]):
-    raise errors.InputError(
-      f'{source}: there is no {job_name} {task_index} among '
-      f'{len(hosts[job_name])}'
-    )
-  name = 'worker' if job_name == 'chief' else job_name
-  return Cluster(tuple(ps), tuple(workers), name, task_index)
 
 
 def start_server(cluster):

@@ -20,7 +20,14 @@ import os
 
 from absl import flags
 
-from two_stream import cli, errors, labels, preprocessing_job, video
+from two_stream import (
+  cli,
+  documents,
+  errors,
+  labels,
+  preprocessing_job,
+  video,
+)
 
 FLAGS = flags.FLAGS
 
@@ -122,12 +129,16 @@ def frames_per_second_from_flag(fps):
   """Returns an integer, or None for the frames as they are."""
   if fps == video.NATIVE:
     return None
-  if not (fps.isdecimal() and 1 <= int(fps) <= video.MAX_FRAMES_PER_SECOND):
+  try:
+    rate = documents.whole_number(fps, '--fps')
+  except errors.InputError:
+    rate = 0
+  if not 1 <= rate <= video.MAX_FRAMES_PER_SECOND:
     raise errors.InputError(
-      f'--fps: {fps!r} is neither {video.NATIVE} nor a whole number from 1 to '
-      f'{video.MAX_FRAMES_PER_SECOND}'
+      f'--fps: {documents.quote(fps)} is neither {video.NATIVE} nor a whole '
+      f'number from 1 to {video.MAX_FRAMES_PER_SECOND}'
     )
-  return int(fps)
+  return rate
 
 
 def task_from_flags(environment):
@@ -136,12 +147,7 @@ def task_from_flags(environment):
   From the flags, else from Slurm's job array, whose indices may begin anywhere
   and have a step, else (0, 1).
   """
-  number = lambda name, default: int(environment.get(name, default))
-  first = number('SLURM_ARRAY_TASK_MIN', 0)
-  index = (number('SLURM_ARRAY_TASK_ID', first) - first) // number(
-    'SLURM_ARRAY_TASK_STEP', 1
-  )
-  count = number('SLURM_ARRAY_TASK_COUNT', 1)
+  index, count = _slurm_task(environment)
   if FLAGS.task_index is not None:
     index = FLAGS.task_index
   if FLAGS.num_tasks is not None:
@@ -150,6 +156,28 @@ def task_from_flags(environment):
     raise errors.InputError(
       f'--task_index: {index} of {count} tasks; it must be from 0 to '
       '--num_tasks - 1'
+    )
+  return index, count
+
+
+def _slurm_task(environment):
+  """Returns (task index, number of tasks) of Slurm's job array, else (0, 1)."""
+  first, number, step, count = (
+    documents.whole_number(environment.get(name, default), name)
+    for name, default in (
+      ('SLURM_ARRAY_TASK_MIN', '0'),
+      ('SLURM_ARRAY_TASK_ID', environment.get('SLURM_ARRAY_TASK_MIN', '0')),
+      ('SLURM_ARRAY_TASK_STEP', '1'),
+      ('SLURM_ARRAY_TASK_COUNT', '1'),
+    )
+  )
+  if not step:
+    raise errors.InputError('SLURM_ARRAY_TASK_STEP: 0 is no step')
+  index, between = divmod(number - first, step)
+  if index < 0 or between:
+    raise errors.InputError(
+      f'SLURM_ARRAY_TASK_ID: {number} is not in an array from {first} with a '
+      f'step of {step}'
     )
   return index, count
 

@@ -17,7 +17,7 @@ import numpy as np
 import templates
 import webm
 
-from two_stream import errors, files
+from two_stream import documents, errors, files
 from two_stream.labels import SPLITS
 
 VIDEOS = '20bn-something-something-v2'
@@ -41,7 +41,7 @@ def prepare(folder, settings):
   """
   path, videos = folder / 'settings.json', folder / VIDEOS
   if path.exists():
-    found = json.loads(path.read_text(encoding='utf-8'))
+    found = documents.read_json(path)
     if found != settings._asdict():
       raise errors.InputError(
         f'{path}: clips were rendered with {found}, not with '

@@ -512,3 +512,43 @@ def test_the_share_of_the_work_comes_from_slurm(environment, task):
     flags.FLAGS.mark_as_parsed()
   environment = {f'SLURM_ARRAY_TASK_{k}': v for k, v in environment.items()}
   assert preprocess_ssv2.task_from_flags(environment) == task
+
+
+@pytest.mark.parametrize('name', ['ID', 'COUNT', 'MIN', 'STEP'])
+@pytest.mark.parametrize('value', ['', 'x', '-1', ' 1', '1_0', '\u0661'])
+def test_slurm_variables_that_are_no_numbers_are_named(name, value):
+  if not flags.FLAGS.is_parsed():
+    flags.FLAGS.mark_as_parsed()
+  variable = f'SLURM_ARRAY_TASK_{name}'
+  with pytest.raises(errors.InputError, match=f'{variable}: .* whole number'):
+    preprocess_ssv2.task_from_flags({variable: value})
+
+
+@pytest.mark.parametrize(
+  ('environment', 'message'),
+  [
+    ({'ID': '0', 'STEP': '0'}, 'SLURM_ARRAY_TASK_STEP: 0'),
+    ({'ID': '1', 'MIN': '2', 'COUNT': '3'}, 'SLURM_ARRAY_TASK_ID: 1'),
+    ({'ID': '5', 'MIN': '2', 'STEP': '2', 'COUNT': '3'}, 'ARRAY_TASK_ID: 5'),
+    ({'ID': '5', 'COUNT': '5'}, 'task_index: 5 of 5'),
+  ],
+)
+def test_a_place_that_no_slurm_array_has_is_refused(environment, message):
+  environment = {f'SLURM_ARRAY_TASK_{k}': v for k, v in environment.items()}
+  with pytest.raises(errors.InputError, match=message):
+    preprocess_ssv2.task_from_flags(environment)
+
+
+@pytest.mark.parametrize('fps', ['12', '1', '1000', 'native'])
+def test_a_frame_rate_is_a_number_or_native(fps):
+  expected = None if fps == 'native' else int(fps)
+  assert preprocess_ssv2.frames_per_second_from_flag(fps) == expected
+
+
+@pytest.mark.parametrize(
+  'fps',
+  ['', '0', '-1', '1001', '012', '\u0661\u0662', '1_2', '2.5', '9' * 5000],
+)
+def test_a_frame_rate_that_is_none_is_refused(fps):
+  with pytest.raises(errors.InputError, match='^--fps: '):
+    preprocess_ssv2.frames_per_second_from_flag(fps)

@@ -33,12 +33,41 @@ def test_a_schedule_is_read():
   assert rows == ((0, 0.1), (97_000, 0.01))
 
 
+@pytest.mark.parametrize('rate', ['1', '1.', '.5', '5E-1', '1e+2', '0', '1e38'])
+def test_a_rate_is_written_as_any_number(rate):
+  assert recipe.parse_learning_rates(f'0:{rate}') == ((0, float(rate)),)
+
+
 @pytest.mark.parametrize(
-  'text', ['', '0.1', '1:0.1', '0:0.1,5:0.2,5:0.3', '0:0.1,9:1,5:1', '0:x']
+  'text',
+  [
+    *('', '0.1', '1:0.1', '0:0.1,5:0.2,5:0.3', '0:0.1,9:1,5:1', '0:0.1,', ':'),
+    *(
+      f'0:{rate}'
+      for rate in (
+        *('', 'x', 'nan', 'inf', '-1', '-0', '+1', '1e39', '1e999', '1_0'),
+        *(' 1', '1 ', '\u0661', '1.2.3', '.', 'e1', '0x1', '1:1', '1' * 5000),
+      )
+    ),
+    *(
+      f'0:0.1,{step}:0.2'
+      for step in (
+        '1_0',
+        ' 5',
+        '+5',
+        '05',
+        '5.0',
+        '\u0665',
+        '9' * 30,
+        '9' * 5000,
+      )
+    ),
+  ],
 )
 def test_a_schedule_that_is_none_is_refused(text):
-  with pytest.raises(errors.InputError, match='0:0.1,97000:0.01'):
+  with pytest.raises(errors.InputError, match='0:0.1,97000:0.01') as error:
     recipe.parse_learning_rates(text)
+  assert len(str(error.value)) < 300
 
 
 # stream -> (step, rate) on both sides of every boundary. In the README's words:

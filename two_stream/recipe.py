@@ -5,8 +5,9 @@ Carreira & Zisserman, https://arxiv.org/abs/1705.07750 ("paper").
 """
 
 import collections
+import re
 
-from two_stream import errors
+from two_stream import documents, errors
 
 Stream = collections.namedtuple(
   'Stream', 'scope channels max_steps learning_rates'
@@ -57,6 +58,10 @@ MIN_FRAMES = 9  # i3d.MIN_FRAMES
 BATCH_NORM_DECAY = 0.999  # i3d.BATCH_NORM_DECAY
 
 
+_RATE = re.compile(r'[0-9.]+(e[+-]?[0-9]+)?', re.IGNORECASE)
+_MAX_RATE = 3.4e38  # Of float32.
+
+
 def parse_learning_rates(text):
   """Reads rows of a schedule from '0:0.1,97000:0.01'.
 
@@ -64,11 +69,12 @@ def parse_learning_rates(text):
     Rows as in `Stream.learning_rates`.
 
   Raises:
-    InputError: if the text is no schedule that begins at step 0 and rises.
+    InputError: if the text is no schedule that begins at step 0 and rises, or a
+      rate is negative or infinite.
   """
   try:
     rows = tuple(
-      (int(step), float(rate))
+      (documents.whole_number(step, 'step'), _parse_rate(rate))
       for step, rate in (row.split(':') for row in text.split(','))
     )
   except ValueError:
@@ -76,7 +82,15 @@ def parse_learning_rates(text):
   steps = [step for step, _ in rows]
   if steps[:1] != [0] or steps != sorted(set(steps)):
     raise errors.InputError(
-      f'{text!r} is no schedule of learning rates; it is written '
-      'first_step:rate,first_step:rate from step 0 on, as 0:0.1,97000:0.01'
+      f'{documents.quote(text)} is no schedule of learning rates; it is '
+      'written first_step:rate,first_step:rate from step 0 on, as '
+      '0:0.1,97000:0.01'
     )
   return rows
+
+
+def _parse_rate(text):
+  """Reads digits with a point or an exponent; Python's float takes more."""
+  if not _RATE.fullmatch(text) or (rate := float(text)) > _MAX_RATE:
+    raise ValueError(text)
+  return rate

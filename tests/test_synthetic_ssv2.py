@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 import pytest
 
-from two_stream import errors, labels, video
+from two_stream import errors, labels, mirroring, video
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / 'demo'))
@@ -207,7 +207,7 @@ def test_label_files_are_in_the_original_format(rendered):
   folder = rendered / 'labels'
   names = labels.read_class_names(folder)
   assert names == sorted(BY_NAME)
-  mirrored = labels.mirrored_classes(names)
+  mirrored = mirroring.flipped_labels(names)
   assert sum(i != j for i, j in enumerate(mirrored)) == 4
   ids = []
   for split, count in (('train', 3), ('validation', 2), ('test', 2)):

@@ -1,5 +1,10 @@
 """DeepMind's five layouts, in and out."""
 
+import pathlib
+import signal
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 import reference
@@ -234,6 +239,34 @@ def test_another_networks_checkpoint_is_refused(tmp_path):
   reference.write_checkpoint(tmp_path / 'mnist', {'dense/w': np.zeros([3, 4])})
   with pytest.raises(errors.InputError, match='not the checkpoint of one I3D'):
     checkpoints.describe(tmp_path / 'mnist')
+
+
+KILLED = """
+import os, pathlib, signal, sys
+import numpy as np
+import tensorflow as tf
+from two_stream import checkpoints
+tf.raw_ops.SaveV2 = lambda **unused: os.kill(os.getpid(), signal.SIGKILL)
+checkpoints.write({}, sys.argv[1], 'RGB')
+"""
+
+
+def test_what_a_killed_save_left_goes_with_the_next(small, tmp_path):
+  net, _ = small
+  path = tmp_path / 'model.ckpt'
+  killed = subprocess.run(
+    [sys.executable, '-c', KILLED, path],
+    cwd=pathlib.Path(__file__).parents[1],
+    capture_output=True,
+    check=False,
+  )
+  assert killed.returncode == -signal.SIGKILL, killed.stderr
+  assert len(list(tmp_path.iterdir())) == 1
+  checkpoints.save(net, path, 'RGB')
+  assert sorted(each.name for each in tmp_path.iterdir()) == [
+    'model.ckpt.data-00000-of-00001',
+    'model.ckpt.index',
+  ]
 
 
 def test_saving_over_a_checkpoint_replaces_it(small, tmp_path):

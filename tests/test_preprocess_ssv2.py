@@ -302,6 +302,15 @@ def test_two_runs_cannot_write_the_same_shard(good, tmp_path):
   assert preprocessing_job.run(job)[1] == 0  # The claim ended with the process.
 
 
+def test_a_link_planted_as_the_lock_file_is_not_followed(tmp_path):
+  folder = tmp_path / 'records'
+  folder.mkdir()
+  (folder / '.lock').symlink_to(tmp_path / 'elsewhere')
+  with pytest.raises(errors.InputError, match='records: cannot be written'):
+    shard_folder.ShardFolder(folder)
+  assert not (tmp_path / 'elsewhere').exists()
+
+
 def test_a_full_disk_leaves_no_partial_shard(good, undisturbed, tmp_path):
   """The limit on file sizes makes the real writer fail as a full disk does."""
   limit = min(map(len, shard_bytes(undisturbed).values())) + 1000

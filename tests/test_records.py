@@ -184,6 +184,26 @@ def test_a_writer_that_fails_midway_leaves_no_file(tmp_path):
   assert not list(tmp_path.iterdir())
 
 
+def test_a_link_planted_before_tensorflow_opens_the_file_is_not_followed(
+  tmp_path, monkeypatch
+):
+  victim = tmp_path / 'victim'
+  victim.write_bytes(b'untouched')
+  folder = tmp_path / 'folder'
+  folder.mkdir()
+  writer = tf.io.TFRecordWriter
+
+  def plant_and_open(name):
+    (temporary,) = folder.iterdir()
+    temporary.unlink()
+    temporary.symlink_to(victim)
+    return writer(name)
+
+  monkeypatch.setattr(tf.io, 'TFRecordWriter', plant_and_open)
+  records.write_shard(folder / 'shard', [b'a'])
+  assert victim.read_bytes() == b'untouched'
+
+
 def test_encoding_needs_no_tensorflow():
   program = (
     'import sys; from two_stream import labels, records, video; '

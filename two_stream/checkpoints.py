@@ -13,7 +13,6 @@ The Kinetics-600 file has no prefix. BatchNorm variables are stored as [C] or as
 import collections
 import contextlib
 import pathlib
-import tempfile
 
 import numpy as np
 import tensorflow as tf
@@ -137,8 +136,9 @@ def write(values, path, scope):
   }
   path = pathlib.Path(path)
   path.parent.mkdir(parents=True, exist_ok=True)
-  with tempfile.TemporaryDirectory(prefix='.save.', dir=path.parent) as folder:
-    temporary = pathlib.Path(folder, path.name)
+  files.remove_leftovers(path)
+  with files.temporary_folder(path) as folder:
+    temporary = folder / path.name
     tf.raw_ops.SaveV2(
       prefix=str(temporary),
       tensor_names=list(values),

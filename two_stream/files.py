@@ -4,6 +4,10 @@ Whoever may write to a folder may plant something in it: a link where a program
 is about to write, a FIFO where it is about to read. So a temporary file has a
 name that nobody can guess and is never opened through a link, and what is read
 is looked at before a byte of it is taken.
+
+A process that is killed leaves its temporary files behind. Each of them is
+locked, and the kernel takes the lock away when the process dies: so another
+process knows which of them nobody needs any more.
 """
 
 import contextlib
@@ -13,12 +17,17 @@ import hashlib
 import os
 import pathlib
 import secrets
+import shutil
 import stat
+import sys
 
 from two_stream import errors
 
 _CHUNK = 1 << 20  # Bytes.
-_NO_LOCKS = (errno.ENOSYS, errno.ENOTSUP, errno.ENOLCK)
+_STANDARD_OUTPUTS = (1, 2)
+# A file name has at most 255 bytes, and a character at most 4 of them. So many
+# characters of a final name are part of its temporary names.
+_NAME_CHARACTERS = 50
 
 
 @contextlib.contextmanager
@@ -43,7 +52,8 @@ def atomic_open(path, mode='wb'):
     OSError: the file cannot be written, or `path` is a folder or a device.
   """
   path = pathlib.Path(path)
-  _refuse_special(path)
+  with contextlib.suppress(FileNotFoundError):
+    _refuse_special(os.lstat(path).st_mode, path, allowed=stat.S_ISLNK)
   stream = _open_temporary(path, mode)
   temporary = pathlib.Path(stream.name)
   try:
@@ -58,17 +68,101 @@ def atomic_open(path, mode='wb'):
     raise
 
 
-def remove_leftovers(path):
-  """Removes what `atomic_open` of a path left when its process was killed.
+@contextlib.contextmanager
+def open_result(path, mode='wb'):
+  """Opens a file that the user named for a result.
 
-  A process holds a lock on its temporary file, which the kernel releases when
-  the process dies: the files of live processes stay. Where the file system has
-  no locks, nothing is removed.
+  A regular file is replaced by `atomic_open`, and a new one made. Other things
+  stay what they are, and the result is written into them: a pipe, a terminal,
+  /dev/null. So it is with the file that standard output or standard error goes
+  to, under whatever name: the result comes after what was printed.
+
+  Args:
+    path: the name. Its folder must exist.
+    mode: 'wb' or 'w' (UTF-8).
+
+  Yields:
+    The open file.
+
+  Raises:
+    OSError: the file cannot be written, or `path` is a folder, a socket or a
+      disk.
   """
-  prefix = f'.{path.name}.'
-  for other in path.parent.iterdir():
-    if other.name.startswith(prefix) and other.name.endswith('.tmp'):
-      _remove_if_dead(other)
+  target = _what_takes_a_stream(path)
+  if target is None:
+    remove_leftovers(path)
+    opened = atomic_open(path, mode)
+  else:
+    opened = open(  # noqa: SIM115, PTH123 (closed below; may be a descriptor)
+      target, mode, encoding=_encoding(mode)
+    )
+  with opened as stream:
+    yield stream
+
+
+@contextlib.contextmanager
+def temporary_folder(path):
+  """Makes a folder beside `path` for files that are about to be moved there.
+
+  Others can neither read it nor put anything into it. It is removed when the
+  block ends. A kill at any moment leaves at most the folder, which
+  `remove_leftovers` finds.
+
+  Args:
+    path: the final name that the folder's content is for. Its folder must
+      exist.
+
+  Yields:
+    The path of the folder.
+
+  Raises:
+    OSError: the folder cannot be made.
+  """
+  folder, descriptor = _make_temporary_folder(pathlib.Path(path))
+  try:
+    yield folder
+  finally:
+    shutil.rmtree(folder, ignore_errors=True)
+    os.close(descriptor)
+
+
+def remove_leftovers(path):
+  """Removes temporary files and folders of a path whose process is dead.
+
+  Those of live processes stay. Where the file system has no locks, nothing is
+  removed.
+
+  Args:
+    path: what was given to `atomic_open` or `temporary_folder`.
+  """
+  path = pathlib.Path(path)
+  prefix = _temporary_prefix(path)
+  for each in path.parent.iterdir():
+    if each.name.startswith(prefix) and each.name.endswith('.tmp'):
+      _remove_if_dead(each)
+
+
+def open_lock(path):
+  """Opens a file that is there to be locked, and makes it if it is missing.
+
+  Args:
+    path: the file.
+
+  Returns:
+    The open file, whose content nobody should mind.
+
+  Raises:
+    OSError: the file cannot be made or opened for writing, or is a link or not
+      a regular file.
+  """
+  flags = os.O_CREAT | os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+  descriptor = os.open(path, flags, 0o666)
+  try:
+    _refuse_special(os.fstat(descriptor).st_mode, path)
+    return os.fdopen(descriptor, 'r+b')
+  except BaseException:
+    os.close(descriptor)
+    raise
 
 
 def sync(path):
@@ -80,7 +174,7 @@ def sync(path):
     os.close(descriptor)
 
 
-def open_to_read(path):
+def open_to_read(path, inside=None):
   """Opens a regular file for reading bytes.
 
   Links are followed. A FIFO, which would make the reader wait, and a device are
@@ -88,23 +182,35 @@ def open_to_read(path):
 
   Args:
     path: the file.
+    inside: a folder that no link may lead out of, or None.
 
   Returns:
     The open binary file.
 
   Raises:
-    InputError: the file is missing, not regular or cannot be read.
+    InputError: the file is missing, not regular, cannot be read or lies
+      outside.
   """
   try:
     # Opening a FIFO without O_NONBLOCK waits for a writer.
     descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-    stream = os.fdopen(descriptor, 'rb')
   except (OSError, ValueError) as error:  # ValueError: a NUL in the name.
-    raise errors.InputError(f'{path}: cannot be read: {error}') from error
-  if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-    stream.close()
-    raise errors.InputError(f'{path}: cannot be read: it is not a regular file')
-  return stream
+    reason = getattr(error, 'strerror', None) or error
+    raise errors.InputError(f'{path}: cannot be read: {reason}') from error
+  try:
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+      raise errors.InputError(
+        f'{path}: cannot be read: it is not a regular file'
+      )
+    if inside is not None:
+      # Where the open file is. Its name may lead elsewhere by now.
+      place = pathlib.Path(f'/proc/self/fd/{descriptor}').readlink()
+      if not place.is_relative_to(os.path.realpath(inside)):
+        raise errors.InputError(f'{path}: is a link out of {inside}')
+    return os.fdopen(descriptor, 'rb')
+  except BaseException:
+    os.close(descriptor)
+    raise
 
 
 def digest(*paths):
@@ -134,28 +240,66 @@ def digest(*paths):
   return total.hexdigest()
 
 
-def _refuse_special(path):
-  """Raises OSError if something other than a file or link has the name."""
-  try:
-    mode = os.lstat(path).st_mode
-  except FileNotFoundError:
-    return
+def _refuse_special(mode, path, allowed=lambda mode: False):
+  """Raises OSError if `mode` is of no regular file and not `allowed`."""
   if stat.S_ISDIR(mode):
     raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
-  if not (stat.S_ISREG(mode) or stat.S_ISLNK(mode)):
+  if not (stat.S_ISREG(mode) or allowed(mode)):
     raise OSError(errno.EEXIST, 'Is not a regular file', str(path))
+
+
+def _what_takes_a_stream(path):
+  """Gives what to open for a result that is to be written into `path`.
+
+  Returns:
+    A new descriptor, or `path`, or None where there is a regular file or
+    nothing.
+
+  Raises:
+    OSError: there is a folder or the like.
+  """
+  try:
+    status = pathlib.Path(path).stat()
+  except FileNotFoundError:
+    return None
+  _refuse_special(status.st_mode, path, allowed=_is_stream)
+  for number in _STANDARD_OUTPUTS:
+    try:
+      is_same = os.path.samestat(os.fstat(number), status)
+    except OSError:
+      continue  # It is closed.
+    if is_same:
+      sys.stdout.flush()
+      return os.dup(number)
+  return path if _is_stream(status.st_mode) else None
+
+
+def _is_stream(mode):
+  """Whether `mode` is that of a pipe, a terminal or the like."""
+  return stat.S_ISFIFO(mode) or stat.S_ISCHR(mode)
+
+
+def _encoding(mode):
+  return None if 'b' in mode else 'utf-8'
+
+
+def _temporary_prefix(path):
+  return f'.{path.name[:_NAME_CHARACTERS]}.'
+
+
+def _temporary_name(path):
+  return path.with_name(f'{_temporary_prefix(path)}{secrets.token_hex(8)}.tmp')
 
 
 def _open_temporary(path, mode):
   """Opens a new, locked file beside `path` that no link can stand for."""
   flags = os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_RDWR
-  encoding = None if 'b' in mode else 'utf-8'
   while True:
-    name = path.with_name(f'.{path.name}.{secrets.token_hex(8)}.tmp')
+    name = _temporary_name(path)
     stream = open(  # noqa: SIM115 (the caller closes it)
       name,
       mode,
-      encoding=encoding,
+      encoding=_encoding(mode),
       opener=lambda file, _: os.open(file, flags, 0o666),
     )
     if _lock(stream.fileno()) and name.exists():
@@ -163,23 +307,43 @@ def _open_temporary(path, mode):
     stream.close()  # A process that looks for leftovers took it for one.
 
 
+def _make_temporary_folder(path):
+  """Makes a locked folder beside `path`; returns it and its descriptor."""
+  while True:
+    folder = _temporary_name(path)
+    folder.mkdir(mode=0o700)
+    with contextlib.suppress(FileNotFoundError):
+      descriptor = os.open(folder, os.O_DIRECTORY | os.O_CLOEXEC)
+      if _lock(descriptor) and folder.exists():
+        return folder, descriptor
+      os.close(descriptor)  # As in `_open_temporary`.
+
+
 def _lock(descriptor):
-  """Whether this process has the file's lock now, or there are no locks."""
+  """Whether this process has the lock now, or there are no locks here."""
   try:
     fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-  except OSError as error:
-    return error.errno in _NO_LOCKS
+  except BlockingIOError:
+    return False
+  except OSError:
+    return True
   return True
 
 
 def _remove_if_dead(path):
+  """Removes a temporary file or folder that no live process has locked."""
+  flags = os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
   try:
-    descriptor = os.open(path, os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK)
+    is_folder = stat.S_ISDIR(os.lstat(path).st_mode)
+    descriptor = os.open(path, flags | (0 if is_folder else os.O_RDWR))
   except OSError:
     return  # A link, or gone already, or somebody else's.
   try:
     fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    path.unlink(missing_ok=True)
+    if is_folder:
+      shutil.rmtree(path, ignore_errors=True)
+    else:
+      path.unlink(missing_ok=True)
   except OSError:
     return  # A live process holds it, or nobody can know.
   finally:

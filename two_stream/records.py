@@ -156,10 +156,11 @@ def write_shard(path, examples):
   import tensorflow as tf  # noqa: PLC0415
 
   try:
-    # TensorFlow opens by name the file that atomic_open syncs and renames.
+    # TensorFlow opens files by name. This name is the open file's, whatever
+    # somebody may have put where it lies.
     with (
       files.atomic_open(path) as stream,
-      tf.io.TFRecordWriter(stream.name) as writer,
+      tf.io.TFRecordWriter(f'/proc/self/fd/{stream.fileno()}') as writer,
     ):
       for example in examples:
         writer.write(example)

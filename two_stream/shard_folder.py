@@ -42,7 +42,7 @@ class ShardFolder:
     self.folder = pathlib.Path(folder)
     with errors_of_writing(folder):
       (self.folder / 'failures').mkdir(parents=True, exist_ok=True)
-      self._lock_file = (self.folder / '.lock').open('ab')
+      self._lock_file = files.open_lock(self.folder / '.lock')
 
   def path(self, shard):
     """Where a shard is or will be."""

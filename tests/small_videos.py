@@ -32,12 +32,17 @@ def _stretch(image):
   return cv2.normalize(image, None, 20, 235, cv2.NORM_MINMAX)
 
 
-def write_video(path, frames=None, fps=FRAMES_PER_SECOND):
-  """Writes VP9 in webm, as Something-Something's files are."""
+def write_video(path, frames=None, fps=FRAMES_PER_SECOND, codec='VP90'):
+  """Writes a video; the default is VP9, as Something-Something's files are.
+
+  The name decides the format, as .webm does for WebM.
+  """
   frames = textured_frames() if frames is None else frames
   height, width = frames.shape[1:3]
-  fourcc = cv2.VideoWriter_fourcc(*'VP90')
-  writer = cv2.VideoWriter(str(path), fourcc, fps, (width, height))
+  fourcc = cv2.VideoWriter_fourcc(*codec)
+  writer = cv2.VideoWriter(
+    str(path), cv2.CAP_FFMPEG, fourcc, fps, (width, height)
+  )
   assert writer.isOpened()
   for frame in frames:
     writer.write(np.ascontiguousarray(frame[..., ::-1]))

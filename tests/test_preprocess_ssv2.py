@@ -162,7 +162,7 @@ def add_bad_videos(videos):
     'truncated': 'breaks off',
     'audio': 'not a video',
     'single': 'one frame only',
-    'missing': 'no such video file',
+    'missing': 'No such file or directory',
     'unlabelled': "'Juggling something' is not in the label map",
     'die': 'SIGKILL',
     'crash': 'SIGSEGV',
@@ -480,7 +480,9 @@ def test_the_script_says_what_it_did_and_that_some_failed(tmp_path):
   assert 'flows/s' in result.stderr
   (record,) = clips_of(output_dir, 'train').values()
   assert record.context['image/height'] == [256]
-  assert failures_of(output_dir)['1'].endswith('1.webm: no such video file')
+  assert failures_of(output_dir)['1'].endswith(
+    '1.webm: cannot be read: No such file or directory'
+  )
 
 
 @pytest.mark.parametrize(

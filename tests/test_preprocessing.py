@@ -99,7 +99,7 @@ def test_unusable_videos_are_refused_with_the_reason(videos):
   for bad, reason in [
     (source(videos, 'single'), r'single\.webm: one frame only'),
     (source(videos, 'truncated'), r'truncated\.webm: breaks off after'),
-    (source(videos, 'missing'), r'missing\.webm: no such'),
+    (source(videos, 'missing'), r'missing\.webm: cannot be read: No such'),
     (source(videos, label_index=None), "'Holding something' is not in the"),
     (source(videos, '../videos/good'), 'may hold letters'),
   ]:

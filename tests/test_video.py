@@ -1,5 +1,9 @@
 """Videos are decoded, resampled and scaled as published."""
 
+import contextlib
+import os
+import pathlib
+
 import cv2
 import hypothesis
 import numpy as np
@@ -8,6 +12,8 @@ import small_videos
 from hypothesis import strategies as st
 
 from two_stream import errors, video
+
+SAMPLE = pathlib.Path(__file__).parents[1] / 'data' / 'sample.webm'
 
 
 def test_frames_are_rgb_and_timestamps_microseconds(tmp_path):
@@ -75,11 +81,102 @@ def test_sound_without_picture_is_refused(tmp_path):
     video.read_video(path)
 
 
-def test_a_missing_file_is_named(tmp_path):
-  with pytest.raises(errors.InputError, match=r'a\.webm: no such'):
-    video.read_video(tmp_path / 'a.webm')
-  with pytest.raises(errors.InputError, match='no such'):
-    video.read_video(tmp_path)
+def test_what_is_no_regular_file_is_named(tmp_path):
+  os.mkfifo(tmp_path / 'fifo')
+  (tmp_path / 'loop').symlink_to('loop')
+  for path in (tmp_path / 'a.webm', tmp_path, tmp_path / 'fifo', '/dev/zero'):
+    with pytest.raises(errors.InputError, match=f'{path}: cannot be read'):
+      video.read_video(path)
+  with pytest.raises(errors.InputError, match='loop: cannot be read: Too many'):
+    video.read_video(tmp_path / 'loop')
+
+
+def decode_by_name(path):
+  """Decodes as any program would, by the file's own name.
+
+  OpenCV gives the last frames of some formats the time of an earlier one.
+  """
+  capture = cv2.VideoCapture(str(path), cv2.CAP_FFMPEG)
+  frames, milliseconds = [], []
+  while True:
+    decoded, frame = capture.read()
+    if not decoded:
+      return np.stack(frames), milliseconds
+    time = capture.get(cv2.CAP_PROP_POS_MSEC)
+    if not milliseconds or time > milliseconds[-1]:
+      frames.append(frame)
+      milliseconds.append(time)
+
+
+def assert_decoded_as_by_name(path, short_side):
+  frames, timestamps, truncated = video.read_video(path, short_side)
+  expected, milliseconds = decode_by_name(path)
+  np.testing.assert_array_equal(
+    frames, [video.resize(frame, short_side)[..., ::-1] for frame in expected]
+  )
+  assert timestamps.tolist() == [round(1000 * ms) for ms in milliseconds]
+  assert not truncated
+
+
+FORMATS = {
+  'a.webm': 'VP90',
+  'a.mkv': 'VP80',
+  'a.mp4': 'mp4v',
+  'a.mov': 'mp4v',
+  'a.3gp': 'mp4v',
+  'a.avi': 'MJPG',
+  'b.avi': 'XVID',
+  'a.vob': 'mpg2',
+  'a.ts': 'mpg2',
+  'a.flv': 'FLV1',
+  'a.wmv': 'WMV2',
+  'a.ivf': 'VP90',
+  'a.nut': 'mp4v',
+  'a.rm': 'RV10',
+  'a.m2v': 'mpg2',
+  'a.mjpeg': 'MJPG',
+  'a.y4m': 'I420',
+}
+
+
+@pytest.mark.parametrize(('name', 'codec'), FORMATS.items())
+def test_every_kind_of_video_file_is_decoded_as_by_its_name(
+  tmp_path, name, codec
+):
+  path = small_videos.write_video(tmp_path / name, codec=codec)
+  assert_decoded_as_by_name(path, small_videos.HEIGHT)
+
+
+def test_the_demos_clip_is_decoded_as_by_its_name():
+  assert_decoded_as_by_name(SAMPLE, short_side=128)
+
+
+def test_an_animation_is_a_video(tmp_path):
+  animation = cv2.Animation()
+  animation.frames = list(small_videos.textured_frames(3))
+  animation.durations = np.full(3, 80, np.int32)
+  assert cv2.imwriteanimation(str(tmp_path / 'a.gif'), animation)
+  timestamps = video.read_video(tmp_path / 'a.gif', short_side=48).timestamps
+  assert timestamps.tolist() == [0, 80_000, 160_000]
+
+
+NAMES = [
+  b'\xff\xfe.webm',  # Not UTF-8: OpenCV crashes on it.
+  b'%03d.webm',
+  b'-i',
+  b'concat:a|b',
+  b'a b\tc\n\x1b[31m.webm',
+  b'http:\\\\a',
+]
+
+
+@pytest.mark.parametrize('name', NAMES)
+def test_any_file_name_is_only_a_name(tmp_path, monkeypatch, name):
+  small_videos.write_video(tmp_path / 'a.webm')
+  path = tmp_path / os.fsdecode(name)
+  path.hardlink_to(tmp_path / 'a.webm')
+  monkeypatch.chdir(tmp_path)  # So that nothing stands before the name.
+  assert len(video.read_video(path.name, short_side=48).frames) == 10
 
 
 def test_a_header_without_frames_is_refused(tmp_path):
@@ -90,20 +187,90 @@ def test_a_header_without_frames_is_refused(tmp_path):
     video.read_video(path)
 
 
-def test_a_play_list_cannot_open_files_elsewhere(tmp_path):
-  target = small_videos.write_video(tmp_path / 'elsewhere.webm')
-  folder = tmp_path / 'videos'
-  folder.mkdir()
-  path = folder / 'a.webm'
-  for text in (
-    f'ffconcat version 1.0\nfile {target}\n',
-    'ffconcat version 1.0\nfile ../elsewhere.webm\n',
-    f'#EXTM3U\n#EXTINF:1,\n{target}\n#EXT-X-ENDLIST\n',
-    '#EXTM3U\n#EXTINF:1,\nhttp://127.0.0.1:9/a.webm\n#EXT-X-ENDLIST\n',
-  ):
+LEADING_ELSEWHERE = {
+  'ffconcat': 'ffconcat version 1.0\nfile b.webm\n',
+  'ffconcat of an absolute path': 'ffconcat version 1.0\nfile {b}\n',
+  'ffconcat of a link': 'ffconcat version 1.0\nfile link.webm\n',
+  'HLS': '#EXTM3U\n#EXT-X-TARGETDURATION:9\n#EXTINF:1,\n{b}\n#EXT-X-ENDLIST\n',
+  'HLS of an address': '#EXTM3U\n#EXTINF:1,\nhttp://127.0.0.1:9/a.webm\n',
+  'DASH': '<?xml version="1.0"?><MPD xmlns="urn:mpeg:dash:schema:mpd:2011">'
+  '<BaseURL>{b}</BaseURL></MPD>',
+  'SDP': 'v=0\nc=IN IP4 127.0.0.1\nm=video 9 RTP/AVP 96\n',
+  'IMF': '<?xml version="1.0"?><CompositionPlaylist><Id>b.webm</Id>',
+  'subtitles': '1\n00:00:00,000 --> 00:00:09,000\nb.webm\n',
+  'metadata': ';FFMETADATA1\ntitle=b.webm\n',
+  'a WebM head, then SDP': '\x1aE\n\nc=IN IP4 127.0.0.1\nm=video 9 RTP/AVP 96',
+}
+
+
+@pytest.mark.parametrize('kind', LEADING_ELSEWHERE)
+def test_a_text_cannot_open_other_files(tmp_path, kind):
+  for name in ('b', 'link'):
+    small_videos.write_video(tmp_path / f'{name}.webm')
+  text = LEADING_ELSEWHERE[kind].format(b=tmp_path / 'b.webm')
+  for name in ('a.webm', 'a.m3u8', 'a.mpd', 'a.txt', 'a.ffconcat', 'a.sdp'):
+    path = tmp_path / name
     path.write_text(text)
-    with pytest.raises(errors.InputError, match=r'a\.webm'):
+    with pytest.raises(errors.InputError, match=f'{name}: not a video'):
       video.read_video(path)
+
+
+def test_a_picture_is_no_video(tmp_path):
+  """FFmpeg reads a series of pictures from a name with a number in it."""
+  frame = small_videos.textured_frames(1)[0]
+  for i in range(3):
+    for suffix in ('png', 'jpg'):
+      cv2.imwrite(str(tmp_path / f'{i}.{suffix}'), frame)
+  for name in ('%d.png', '%d.jpg'):
+    with pytest.raises(errors.InputError, match='cannot be read: No such file'):
+      video.read_video(tmp_path / name)
+  with pytest.raises(errors.InputError, match='not a video'):
+    video.read_video(tmp_path / '0.png')
+
+
+def test_the_file_that_was_opened_is_decoded_and_not_a_later_one(
+  tmp_path, monkeypatch
+):
+  """Somebody replaces it as soon as it has been looked at."""
+  path = small_videos.write_video(tmp_path / 'a.webm')
+  frames = small_videos.textured_frames(3)
+  other = small_videos.write_video(tmp_path / 'b.webm', frames)
+  open_capture = cv2.VideoCapture
+
+  def replace_and_open(*arguments):
+    other.replace(path)
+    return open_capture(*arguments)
+
+  monkeypatch.setattr(cv2, 'VideoCapture', replace_and_open)
+  assert len(video.read_video(path, short_side=48).frames) == 10
+
+
+def test_other_users_of_opencv_keep_their_options(tmp_path, monkeypatch):
+  options = 'OPENCV_FFMPEG_CAPTURE_OPTIONS'
+  for before in ('rtsp_transport;udp', None):
+    monkeypatch.delenv(options, raising=False)
+    if before:
+      monkeypatch.setenv(options, before)
+    video.read_video(small_videos.write_video(tmp_path / 'a.webm'))
+    assert os.environ.get(options) == before
+
+
+def test_reading_keeps_no_file_open(tmp_path):
+  good = small_videos.write_video(tmp_path / 'good.webm')
+  bad = tmp_path / 'bad.webm'
+  bad.write_bytes(b'ffconcat version 1.0\nfile good.webm\n')
+  half = small_videos.write_truncated(tmp_path / 'half.webm')
+
+  def read_all():
+    for path in (good, bad, half, tmp_path, tmp_path / 'missing'):
+      with contextlib.suppress(errors.InputError):
+        video.read_video(path, short_side=48)
+
+  read_all()
+  descriptors = sorted(os.listdir('/proc/self/fd'))  # noqa: PTH208
+  for _ in range(5):
+    read_all()
+  assert sorted(os.listdir('/proc/self/fd')) == descriptors  # noqa: PTH208
 
 
 def test_long_clips_end_with_an_error_and_not_all_memory(tmp_path, monkeypatch):

@@ -58,13 +58,22 @@ class DistinctFrames(NamedTuple):
   truncated: bool
 
 
-def read_distinct_frames(path, frames_per_second, short_side):
+def read_distinct_frames(path, frames_per_second, short_side, inside=None):
   """Decodes a video and picks the frames that its clip shows.
+
+  Args:
+    path: a file of one of the `video.FORMATS`.
+    frames_per_second: the rate of the clip, or None to keep the source's.
+    short_side: pixels.
+    inside: a folder that no link may lead out of, or None.
+
+  Returns:
+    A `DistinctFrames`.
 
   Raises:
     InputError: the file cannot be used, or shows a single frame.
   """
-  source = video.read_video(path, short_side)
+  source = video.read_video(path, short_side, inside)
   if frames_per_second is None:
     shown = np.arange(len(source.frames))
   else:
@@ -91,7 +100,7 @@ def clip_from_video(path, frames_per_second=video.FRAMES_PER_SECOND):
   """Prepares both inputs of the two-stream network from a video file.
 
   Args:
-    path: any file FFmpeg can decode.
+    path: a file of one of the `video.FORMATS`.
     frames_per_second: the rate of the clip, or None to keep the source's.
 
   Returns:
@@ -99,9 +108,15 @@ def clip_from_video(path, frames_per_second=video.FRAMES_PER_SECOND):
     in [-1, 1]: the centre crop, without the last frame, which has no flow.
 
   Raises:
-    InputError: the file cannot be used.
+    InputError: the file cannot be used, or the clip would have more than
+      `video.MAX_FRAMES`.
   """
   source = read_distinct_frames(path, frames_per_second, video.SHORT_SIDE)
+  if len(source.frame_index) > video.MAX_FRAMES:
+    raise errors.InputError(
+      f'{path}: {len(source.frame_index)} frames at {frames_per_second} a '
+      f'second; a clip has at most {video.MAX_FRAMES}, cut it into clips first'
+    )
   rgb, flow = records.expand(
     video.center_crop(source.frames),
     [
@@ -127,8 +142,13 @@ def encode_video(source):
   """
   if source.label is not None and source.label_index is None:
     raise errors.InputError(f'label {source.label!r} is not in the label map')
-  path = _path_inside(source.videos_dir, source.id)
-  clip = read_distinct_frames(path, source.frames_per_second, source.short_side)
+  path = pathlib.Path(source.videos_dir, f'{labels.check_id(source.id)}.webm')
+  clip = read_distinct_frames(
+    path,
+    source.frames_per_second,
+    source.short_side,
+    inside=source.videos_dir,
+  )
   if clip.truncated and not source.keep_truncated:
     raise errors.InputError(
       f'{path}: breaks off after {len(clip.frames)} frames; get the file again '
@@ -150,15 +170,6 @@ def encode_video(source):
     clip.frame_index,
     context,
   )
-
-
-def _path_inside(videos_dir, sample_id):
-  """Gives the path of a video, which no id and no link can lead elsewhere."""
-  folder = pathlib.Path(videos_dir)
-  path = folder / f'{labels.check_id(sample_id)}.webm'
-  if not path.resolve().is_relative_to(folder.resolve()):
-    raise errors.InputError(f'{path}: is a link out of {folder}')
-  return path
 
 
 def parameters(frames_per_second, short_side):

@@ -8,13 +8,12 @@ needs OpenCV and NumPy alone, so that worker processes stay light.
 
 import contextlib
 import os
-import pathlib
 from typing import NamedTuple
 
 import cv2
 import numpy as np
 
-from two_stream import errors
+from two_stream import errors, files
 
 FRAMES_PER_SECOND = 25
 NATIVE = 'native'  # In place of a rate: the source's own frames.
@@ -29,6 +28,37 @@ FLOW_BOUND = 20.0  # Pixels; larger displacements are clipped.
 MAX_SECONDS = 60
 MAX_CLIP_BYTES = 512 * 2**20
 MAX_SOURCE_PIXELS = 7680 * 4320
+# Of a clip for the network, whose RGB frames then have as many bytes.
+MAX_FRAMES = MAX_CLIP_BYTES // (CROP_SIZE * CROP_SIZE * 3)
+
+# FFmpeg's names of the formats that are read: those whose files hold their own
+# frames. A file of any other format may be a list of files or addresses that
+# FFmpeg would open.
+FORMATS = (
+  'apng',
+  'asf',
+  'avi',
+  'dv',
+  'flv',
+  'gif',
+  'ivf',
+  'm4v',
+  'matroska',
+  'mjpeg',
+  'mov',
+  'mpeg',
+  'mpegts',
+  'mpegvideo',
+  'mxf',
+  'nut',
+  'ogg',
+  'rm',
+  'yuv4mpegpipe',
+)
+_OPTIONS = 'OPENCV_FFMPEG_CAPTURE_OPTIONS'
+_ONLY_OWN_FRAMES = (
+  f'format_whitelist;{",".join(FORMATS)}|protocol_whitelist;file'
+)
 
 # A damaged file is an exception here, not lines of a decoder on stderr.
 os.environ.setdefault('OPENCV_FFMPEG_LOGLEVEL', '-8')
@@ -50,25 +80,26 @@ class Video(NamedTuple):
   truncated: bool
 
 
-def read_video(path, short_side=SHORT_SIDE):
+def read_video(path, short_side=SHORT_SIDE, inside=None):
   """Decodes a video, resizing each frame as it comes.
 
   Frames whose timestamp does not increase are dropped, as MediaPipe's
   resampler does. Rotation metadata is applied.
 
   Args:
-    path: any file FFmpeg can decode.
+    path: a file of one of the `FORMATS`.
     short_side: pixels of the smaller side of the frames returned.
+    inside: a folder that no link may lead out of, or None.
 
   Returns:
     A `Video`.
 
   Raises:
-    InputError: the file is missing, has no picture that decodes, or is larger
-      than the limits above.
+    InputError: the file cannot be read, has no picture that decodes, or is
+      larger than the limits above.
   """
   frames, timestamps = [], []
-  with _open(path) as capture:
+  with _open(path, inside) as capture:
     for frame, timestamp in _decode(capture):
       if timestamps and timestamp <= timestamps[-1]:
         continue
@@ -82,28 +113,53 @@ def read_video(path, short_side=SHORT_SIDE):
 
 
 @contextlib.contextmanager
-def _open(path):
+def _open(path, inside):
   """Opens a regular file for decoding in one thread."""
-  path = pathlib.Path(path)
-  if not path.is_file():
-    raise errors.InputError(f'{path}: no such video file')
-  # An absolute path cannot be taken for a URL or an image pattern.
-  capture = cv2.VideoCapture(
-    str(path.resolve()), cv2.CAP_FFMPEG, [cv2.CAP_PROP_N_THREADS, 1]
-  )
+  with files.open_to_read(path, inside) as stream:
+    size = os.fstat(stream.fileno()).st_size
+    capture = _capture(stream.fileno())
+    try:
+      _check_source(path, size, capture)
+      yield capture
+    finally:
+      capture.release()
+
+
+def _check_source(path, size, capture):
+  """Raises InputError for a file of `size` bytes that is no usable video."""
+  if not capture.isOpened():
+    raise errors.InputError(
+      f'{path}: not a video ({size} bytes); WebM, MP4, AVI and other files '
+      'that hold their own frames are read'
+    )
+  width = capture.get(cv2.CAP_PROP_FRAME_WIDTH)
+  height = capture.get(cv2.CAP_PROP_FRAME_HEIGHT)
+  if width * height > MAX_SOURCE_PIXELS:
+    raise errors.InputError(
+      f'{path}: frames of {width:.0f} x {height:.0f} pixels; make it smaller'
+    )
+
+
+def _capture(descriptor):
+  """Makes the decoder of an open file.
+
+  The decoder opens this very file by a name that cannot be taken for an
+  address, a pattern or an option, and that is ASCII: OpenCV crashes on others.
+  It can open nothing else.
+  """
+  before = os.environ.get(_OPTIONS)
+  os.environ[_OPTIONS] = _ONLY_OWN_FRAMES
   try:
-    if not capture.isOpened():
-      size = path.stat().st_size
-      raise errors.InputError(f'{path}: not a video ({size} bytes)')
-    width = capture.get(cv2.CAP_PROP_FRAME_WIDTH)
-    height = capture.get(cv2.CAP_PROP_FRAME_HEIGHT)
-    if width * height > MAX_SOURCE_PIXELS:
-      raise errors.InputError(
-        f'{path}: frames of {width:.0f} x {height:.0f} pixels; make it smaller'
-      )
-    yield capture
+    return cv2.VideoCapture(
+      f'/proc/self/fd/{descriptor}',
+      cv2.CAP_FFMPEG,
+      [cv2.CAP_PROP_N_THREADS, 1],
+    )
   finally:
-    capture.release()
+    if before is None:
+      del os.environ[_OPTIONS]
+    else:
+      os.environ[_OPTIONS] = before
 
 
 def _check_limits(path, frames, timestamps):

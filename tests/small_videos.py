@@ -1,5 +1,7 @@
 """Small videos, and files that are none, for the tests."""
 
+import os
+import struct
 import wave
 
 import cv2
@@ -55,6 +57,33 @@ def write_truncated(path):
   write_video(path, textured_frames(num_frames=24))
   whole = path.read_bytes()
   path.write_bytes(whole[: len(whole) // 2])
+  return path
+
+
+def write_reference(path, target):
+  """Writes a QuickTime file whose frames are those of the file `target`.
+
+  The track's data reference is an alias record with an absolute path
+  (QuickTime File Format, "Data Reference Atoms").
+  """
+  content = write_video(path, codec='mp4v').read_bytes()
+  old = content.index(b'dref') - 4
+  (old_size,) = struct.unpack_from('>I', content, old)
+  name = os.fsencode(target)
+  name += bytes(len(name) % 2)
+  record = bytes(130) + struct.pack('>HH', 1, 1) + bytes(16)
+  record += struct.pack('>HH', 2, len(name)) + name + b'\xff\xff' + bytes(20)
+  entry = struct.pack('>I4sI', 12 + len(record), b'alis', 0) + record
+  new = struct.pack('>I4sII', 16 + len(entry), b'dref', 0, 1) + entry
+  content = bytearray(content[:old] + new + content[old + old_size :])
+  for box in (b'moov', b'trak', b'mdia', b'minf', b'dinf'):
+    start = content.index(box) - 4
+    (size,) = struct.unpack_from('>I', content, start)
+    struct.pack_into('>I', content, start, size + len(new) - old_size)
+  frames = content.index(b'mdat') + 4
+  (size,) = struct.unpack_from('>I', content, frames - 8)
+  content[frames : frames + size - 8] = bytes(size - 8)
+  path.write_bytes(content)
   return path
 
 

@@ -215,6 +215,18 @@ def test_a_text_cannot_open_other_files(tmp_path, kind):
       video.read_video(path)
 
 
+def test_a_quicktime_file_cannot_have_its_frames_in_another(
+  tmp_path, monkeypatch
+):
+  other = small_videos.write_video(tmp_path / 'b.mov', codec='mp4v')
+  path = small_videos.write_reference(tmp_path / 'a.mov', other)
+  everything = 'enable_drefs;1|use_absolute_path;1'
+  monkeypatch.setenv('OPENCV_FFMPEG_CAPTURE_OPTIONS', everything)
+  assert len(decode_by_name(path)[0]) == 10  # FFmpeg can.
+  with pytest.raises(errors.InputError, match='no frame decodes'):
+    video.read_video(path, short_side=48)
+
+
 def test_a_picture_is_no_video(tmp_path):
   """FFmpeg reads a series of pictures from a name with a number in it."""
   frame = small_videos.textured_frames(1)[0]

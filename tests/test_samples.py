@@ -2,14 +2,23 @@
 
 import io
 import logging
+import os
+import pathlib
 import pickle
+import struct
+import subprocess
+import sys
 
+import damage
+import hypothesis
 import numpy as np
 import pytest
 import reference
 import small_videos
 
-from two_stream import errors, samples
+from two_stream import errors, samples, video
+
+ROOT = pathlib.Path(__file__).parents[1]
 
 
 @pytest.fixture
@@ -44,10 +53,28 @@ def test_a_video_is_prepared_at_the_rate_asked_for(tmp_path, rate, frames):
     assert clip.shape[1] == frames
 
 
-def test_double_precision_is_accepted(prefix):
-  replace_rgb(prefix, reference.clip('rgb16').astype(np.float64))
+@pytest.mark.parametrize(
+  'change',
+  [
+    pytest.param(np.asfortranarray, id='columns first'),
+    pytest.param(lambda clip: clip.astype('>f4'), id='big-endian'),
+    pytest.param(lambda clip: clip.astype('f8'), id='double'),
+    pytest.param(lambda clip: clip.astype('>f8'), id='big-endian double'),
+    pytest.param(lambda clip: clip.astype('g'), id='long double'),
+  ],
+)
+def test_every_way_to_store_floats_is_read(prefix, change):
+  replace_rgb(prefix, change(reference.clip('rgb16')))
   clip = samples.load(prefix, ['rgb'])['rgb']
+  assert clip.dtype == np.float32
   np.testing.assert_array_equal(clip, reference.clip('rgb16'))
+
+
+def test_half_precision_is_read(prefix):
+  replace_rgb(prefix, reference.clip('rgb16').astype(np.float16))
+  clip = samples.load(prefix, ['rgb'])['rgb']
+  assert clip.dtype == np.float32
+  np.testing.assert_allclose(clip, reference.clip('rgb16'), atol=1e-3)
 
 
 def test_a_missing_file_is_named_with_what_a_sample_is(prefix):
@@ -67,6 +94,7 @@ def with_nan(clip):
     pytest.param(lambda c: c[..., :2], '2 channels; .* takes 3', id='channels'),
     pytest.param(lambda c: c[:, :, :200], r'16, 200, 224', id='size'),
     pytest.param(lambda c: c[:, :8], '8 frames; .* at least 9', id='frames'),
+    pytest.param(lambda c: c.astype(float) * 1e99, 'not finite', id='huge'),
     pytest.param(lambda c: c.astype(np.int8), 'holds int8', id='dtype'),
     pytest.param(with_nan, 'not finite', id='nan'),
     pytest.param(lambda c: c / 0 + 1, 'not finite', id='infinite'),
@@ -96,9 +124,10 @@ class Bomb:
     return (pytest.fail, ('a sample was unpickled',))
 
 
-def test_a_pickled_array_is_refused_unopened(prefix):
-  replace_rgb(prefix, np.array([Bomb()]), allow_pickle=True)
-  with pytest.raises(errors.InputError, match='clip_rgb.npy is no complete'):
+@pytest.mark.parametrize('shape', [(1,), (1, 9, 224, 224, 3)])
+def test_a_pickled_array_is_refused_unopened(prefix, shape):
+  replace_rgb(prefix, np.full(shape, Bomb()), allow_pickle=True)
+  with pytest.raises(errors.InputError, match='npy (has shape|holds object)'):
     samples.load(prefix, ['rgb'])
 
 
@@ -121,6 +150,136 @@ def test_a_file_of_another_kind_is_refused(prefix, content):
   prefix.with_name('clip_rgb.npy').write_bytes(content)
   with pytest.raises(errors.InputError, match='clip_rgb.npy is no complete'):
     samples.load(prefix, ['rgb'])
+
+
+HEADER = (
+  "{'descr': '<f4', 'fortran_order': False, 'shape': (1, 9, 224, 224, 3)}"
+)
+
+
+def write_array(prefix, header, num_bytes=0, version=b'\1\0'):
+  """Writes an array with a header as it is given; the values are a hole."""
+  path = prefix.with_name('clip_rgb.npy')
+  header = header.encode('latin-1')
+  length = struct.pack('<H' if version == b'\1\0' else '<I', len(header))
+  path.write_bytes(b'\x93NUMPY' + version + length + header)
+  os.truncate(path, path.stat().st_size + num_bytes)
+
+
+@pytest.mark.parametrize(
+  ('part', 'other'),
+  [
+    pytest.param('False', 'Fa)lse', id='TokenError'),
+    pytest.param('False', '(' * 3000, id='TokenError of many'),
+    pytest.param('<f4', '<04', id='SyntaxError'),
+    pytest.param('224,', '--' * 2000 + '224,', id='RecursionError'),
+    pytest.param('9', '9' * 5000, id='too many digits'),
+    pytest.param("'<f4'", "['<f4']", id='TypeError'),
+    pytest.param('False', '0', id='no Boolean'),
+    pytest.param('9', '9.0', id='no integer'),
+    pytest.param('9', '0x' + 'f' * 8000, id='too many digits to print'),
+    pytest.param('9', '9, ' * 3000, id='many dimensions'),
+    pytest.param('{', '(', id='no dictionary'),
+    pytest.param("'<f4'", "'<f4', 'x': 1", id='another key'),
+    pytest.param('<f4', '<f\\x34\0', id='NUL'),
+    pytest.param('}', '} # ' + ' ' * 20_000, id='a long one'),
+  ],
+)
+def test_a_damaged_header_is_refused(prefix, recwarn, part, other):
+  assert part in HEADER
+  write_array(prefix, HEADER.replace(part, other))
+  with pytest.raises(errors.InputError) as error:
+    samples.load(prefix, ['rgb'])
+  assert 'clip_rgb.npy' in str(error.value)
+  assert len(str(error.value)) < 300
+  assert not recwarn.list
+
+
+@pytest.mark.parametrize('frames', ['-1', '- 224', '8', '4000', '9' * 30])
+def test_a_claimed_length_that_no_clip_has_is_refused(prefix, frames):
+  write_array(prefix, HEADER.replace('9', frames))
+  with pytest.raises(errors.InputError, match='frames; '):
+    samples.load(prefix, ['rgb'])
+
+
+def test_the_longest_clip_must_be_there(prefix):
+  """Nothing is believed before it is compared with the file's size."""
+  header = HEADER.replace('9', str(video.MAX_FRAMES))
+  write_array(prefix, header, num_bytes=1000)
+  with pytest.raises(errors.InputError, match='breaks off after 1000 bytes'):
+    samples.load(prefix, ['rgb'])
+
+
+PEAK = """
+import resource, sys
+from two_stream import errors, samples
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+try:
+  samples.load(sys.argv[1], ['rgb'])
+except errors.InputError as error:
+  print(error)
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
+"""
+
+
+def test_a_huge_file_of_nothing_takes_no_memory(prefix):
+  frames = 20 * 2**30 // (224 * 224 * 3 * 4)
+  write_array(prefix, HEADER.replace('9', str(frames)), num_bytes=20 * 2**30)
+  result = subprocess.run(
+    [sys.executable, '-c', PEAK, prefix],
+    cwd=ROOT,
+    capture_output=True,
+    text=True,
+    timeout=60,
+    check=True,
+  )
+  message, kilobytes = result.stdout.splitlines()
+  assert f'clip_rgb.npy has {frames} frames; a clip has at most' in message
+  assert int(kilobytes) < 100_000
+
+
+def test_a_second_version_of_the_format_is_read(prefix):
+  values = 9 * 224 * 224 * 3 * 4
+  write_array(prefix, HEADER, num_bytes=values, version=b'\2\0')
+  assert samples.load(prefix, ['rgb'])['rgb'].shape == (1, 9, 224, 224, 3)
+  write_array(prefix, HEADER, num_bytes=values, version=b'\4\0')
+  with pytest.raises(errors.InputError, match='clip_rgb.npy is no complete'):
+    samples.load(prefix, ['rgb'])
+
+
+WORDS = b"( ) [ ] { } - L 0x 0. 1e9 ' \\ # \n True descr |O f2 ,".split(b' ')
+
+
+@pytest.mark.parametrize(
+  'max_examples', [500, pytest.param(100_000, marks=pytest.mark.slow)]
+)
+def test_whatever_a_header_says_it_is_read_or_refused(tmp_path, max_examples):
+  path = tmp_path / 'clip_rgb.npy'
+  write_array(tmp_path / 'clip', HEADER.ljust(78))
+  good = path.read_bytes()
+
+  @hypothesis.settings(
+    max_examples=max_examples, deadline=None, derandomize=max_examples < 1000
+  )
+  @hypothesis.given(damage.damaged(good, WORDS))
+  def read(content):
+    path.write_bytes(content)
+    with pytest.raises(errors.InputError) as error:  # There are no values.
+      samples.load(tmp_path / 'clip', ['rgb'])
+    assert str(path) in str(error.value)
+    assert len(str(error.value)) < len(str(path)) + 300
+
+  read()
+
+
+def test_what_is_no_regular_file_is_refused(prefix):
+  path = prefix.with_name('clip_rgb.npy')
+  link = lambda path: path.symlink_to(path)
+  for make in (os.mkfifo, pathlib.Path.mkdir, link):
+    path.rmdir() if path.is_dir() else path.unlink()
+    make(path)
+    with pytest.raises(errors.InputError, match='clip_rgb.npy: cannot be read'):
+      samples.load(prefix, ['rgb'])
 
 
 @pytest.mark.parametrize('size', [40, 100, 1000, -1])

@@ -1,13 +1,21 @@
 """One sample to classify: a video, or DeepMind's pair of .npy files."""
 
 import logging
+import math
+import os
 import pathlib
+import reprlib
+import warnings
 
 import numpy as np
 
-from two_stream import errors, preprocessing, recipe, video
+from two_stream import errors, files, preprocessing, recipe, video
 
 _SIZE = video.CROP_SIZE
+_HEADER_READERS = {
+  (1, 0): np.lib.format.read_array_header_1_0,
+  (2, 0): np.lib.format.read_array_header_2_0,
+}
 
 
 def load(sample, streams, frames_per_second=video.FRAMES_PER_SECOND):
@@ -26,15 +34,16 @@ def load(sample, streams, frames_per_second=video.FRAMES_PER_SECOND):
     InputError: if a file is missing or is not such a clip. Values outside
       [-1, 1] are only warned of.
   """
-  if pathlib.Path(sample).is_file():
-    clips = _from_video(sample, frames_per_second)
-    names = dict.fromkeys(streams, sample)
-  else:
-    names = {stream: f'{sample}_{stream}.npy' for stream in streams}
-    clips = {stream: _read_array(name) for stream, name in names.items()}
+  channels = {stream: recipe.STREAMS[stream].channels for stream in streams}
+  if not pathlib.Path(sample).is_file():
+    return {
+      stream: _read_clip(f'{sample}_{stream}.npy', channels[stream])
+      for stream in streams
+    }
+  rgb, flow = preprocessing.clip_from_video(sample, frames_per_second)
+  clips = {'rgb': rgb, 'flow': flow}
   return {
-    stream: check(clips[stream], recipe.STREAMS[stream].channels, names[stream])
-    for stream in streams
+    stream: check(clips[stream], channels[stream], sample) for stream in streams
   }
 
 
@@ -49,26 +58,9 @@ def check(clip, channels, name):
   Raises:
     InputError: if the shape, type or values are not a clip's.
   """
-  expected = f'[1, frames, {_SIZE}, {_SIZE}, {channels}]'
-  if clip.ndim != 5 or clip.shape[0] != 1 or clip.shape[2:4] != (_SIZE, _SIZE):
-    raise errors.InputError(
-      f'{name} has shape {list(clip.shape)}; a clip is {expected}'
-    )
-  if clip.shape[4] != channels:
-    raise errors.InputError(
-      f'{name} has {clip.shape[4]} channels; this stream takes {channels}: RGB '
-      'has 3, flow 2'
-    )
-  if clip.shape[1] < recipe.MIN_FRAMES:
-    raise errors.InputError(
-      f'{name} has {clip.shape[1]} frames; the network needs at least '
-      f'{recipe.MIN_FRAMES}'
-    )
-  if not np.issubdtype(clip.dtype, np.floating):
-    raise errors.InputError(
-      f'{name} holds {clip.dtype}; a clip holds floats in [-1, 1]'
-    )
-  clip = np.asarray(clip, np.float32)
+  _check_kind(clip.shape, clip.dtype, channels, name)
+  with np.errstate(over='ignore'):  # Said below: not finite.
+    clip = np.asarray(clip, np.float32)
   low, high = clip.min(), clip.max()
   if not np.isfinite([low, high]).all():
     raise errors.InputError(f'{name} has values that are not finite')
@@ -82,23 +74,79 @@ def check(clip, channels, name):
   return clip
 
 
-def _from_video(path, frames_per_second):
-  rgb, flow = preprocessing.clip_from_video(path, frames_per_second)
-  return {'rgb': rgb, 'flow': flow}
+def _check_kind(shape, dtype, channels, name):
+  """Raises InputError unless these are the shape and type of a clip."""
+  expected = f'[1, frames, {_SIZE}, {_SIZE}, {channels}]'
+  if len(shape) != 5 or shape[0] != 1 or list(shape[2:4]) != [_SIZE, _SIZE]:
+    raise errors.InputError(
+      f'{name} has shape {reprlib.repr(list(shape))}; a clip is {expected}'
+    )
+  if shape[4] != channels:
+    raise errors.InputError(
+      f'{name} has {shape[4]} channels; this stream takes {channels}: RGB has '
+      '3, flow 2'
+    )
+  if shape[1] < recipe.MIN_FRAMES:
+    raise errors.InputError(
+      f'{name} has {shape[1]} frames; the network needs at least '
+      f'{recipe.MIN_FRAMES}'
+    )
+  if shape[1] > video.MAX_FRAMES:
+    raise errors.InputError(
+      f'{name} has {shape[1]} frames; a clip has at most {video.MAX_FRAMES}, '
+      'cut it into clips first'
+    )
+  if not np.issubdtype(dtype, np.floating):
+    raise errors.InputError(
+      f'{name} holds {dtype.name}; a clip holds floats in [-1, 1]'
+    )
 
 
-def _read_array(path):
-  """Maps a .npy file into memory; never unpickles."""
-  try:
-    return np.lib.format.open_memmap(path, mode='r')
-  except FileNotFoundError:
+def _read_clip(path, channels):
+  """Reads a clip from a .npy file; never unpickles.
+
+  What the file says of itself is checked before any memory is taken for it.
+  """
+  if not os.path.lexists(path):
     raise errors.InputError(
       f'{path} not found; --sample is a video file, or the PREFIX of '
       'PREFIX_rgb.npy and PREFIX_flow.npy'
-    ) from None
-  except (OSError, ValueError) as error:
-    reason = str(error).splitlines()[0]
-    raise errors.InputError(
-      f'{path} is no complete .npy file of plain numbers ({reason}); copy or '
-      'make it again'
-    ) from error
+    )
+  with files.open_to_read(path) as stream:
+    shape, is_fortran, dtype = _read_header(stream, path)
+    _check_kind(shape, dtype, channels, path)
+    size = math.prod(shape)
+    num_bytes = os.fstat(stream.fileno()).st_size - stream.tell()
+    if num_bytes < size * dtype.itemsize:
+      raise _damaged(path, f'it breaks off after {num_bytes} bytes of values')
+    values = np.fromfile(stream, dtype, size)
+  if len(values) < size:
+    raise _damaged(path, 'somebody is writing it')
+  clip = values.reshape(shape, order='F' if is_fortran else 'C')
+  return check(clip, channels, path)
+
+
+def _read_header(stream, path):
+  """Reads how an array is stored.
+
+  Returns:
+    (shape, a list of int below 2^63; whether in Fortran's order; dtype).
+
+  Raises:
+    InputError: the header is damaged.
+  """
+  try:
+    with warnings.catch_warnings():
+      warnings.simplefilter('ignore')  # Of Python, which parses the header.
+      version = np.lib.format.read_magic(stream)
+      shape, is_fortran, dtype = _HEADER_READERS[version](stream)
+    return np.array(shape, np.int64).tolist(), is_fortran, dtype
+  except Exception as error:  # NumPy lets errors of Python's parser through.
+    raise _damaged(path, 'its header is not one') from error
+
+
+def _damaged(path, reason):
+  return errors.InputError(
+    f'{path} is no complete .npy file of plain numbers: {reason}; copy or make '
+    'it again'
+  )

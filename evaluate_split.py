@@ -17,7 +17,7 @@ import pathlib
 
 from absl import flags
 
-from two_stream import cli, data_directory, labels, shards
+from two_stream import cli, data_directory, errors, labels, shards
 
 _DATA_DIR = flags.DEFINE_string(
   'data_dir',
@@ -69,7 +69,7 @@ def main():
   lines = split_results.report(
     _OUTPUT_DIR.value, _SPLIT.value, class_names, logits
   )
-  print('\n'.join(lines))
+  print('\n'.join(map(errors.printable, lines)))
 
 
 if __name__ == '__main__':

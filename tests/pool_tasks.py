@@ -20,6 +20,8 @@ def misbehave(task):
     raise errors.InputError('this input\nis refused')
   if task == 'bug':
     raise KeyError('bug')
+  if task == 'evil bug':
+    raise RuntimeError('a\x1b[2J\nb')
   if task == 'die':
     os.kill(os.getpid(), signal.SIGKILL)
   if task == 'crash':

@@ -1,24 +1,44 @@
 """How scripts end."""
 
+import os
+import pathlib
 import subprocess
 import sys
 
 import pytest
 
-PROGRAM = """
-import sys
+ROOT = pathlib.Path(__file__).parents[1]
+
+PROGRAM = r"""
+import logging, pathlib, sys
 from absl import flags
 from two_stream import cli, errors
+EVIL = 'a\x1b[2J\nerror: b\u202e\udcff.webm'
 flags.DEFINE_boolean('imagenet_pretrained', True, 'help text')
 flags.DEFINE_string('outcome', 'return', 'help text')
 def main():
   outcome = flags.FLAGS.outcome
   if outcome == 'input':
     raise errors.InputError('clip.npy has 8 frames')
+  if outcome == 'evil':
+    raise errors.InputError(f'{EVIL}: gone')
+  if outcome == 'log':
+    logging.warning('%s: first line\nsecond line', EVIL)
+  if outcome == 'surrogate':
+    print('naïve', EVIL[-6])
+  if outcome == 'loop':
+    pathlib.Path('loop').symlink_to('loop')
+    pathlib.Path('loop').open()
+  if outcome == 'long':
+    pathlib.Path(300 * 'a').stat()
+  if outcome == 'folder':
+    pathlib.Path('/dev/null/a').open()
+  if outcome == 'nameless':
+    raise ConnectionResetError(104, 'Connection reset by peer')
   if outcome == 'interrupt':
     raise KeyboardInterrupt
   if outcome == 'print':
-    print('a line\\n' * 100_000)
+    print('a line\n' * 100_000)
   if outcome == 'bug':
     raise RuntimeError('a bug')
   return 3 if outcome == 'three' else None
@@ -26,12 +46,13 @@ cli.run(main)
 """
 
 
-def run(*arguments):
+def run(*arguments, **options):
   return subprocess.run(
     [sys.executable, '-c', PROGRAM, *arguments],
     capture_output=True,
     text=True,
     check=False,
+    **options,
   )
 
 
@@ -62,10 +83,60 @@ def test_a_users_mistake_is_one_line_and_status_1():
   assert result.stderr == 'error: clip.npy has 8 frames\n'
 
 
-def test_a_bug_keeps_its_traceback():
-  result = run('--outcome=bug')
+@pytest.mark.parametrize('outcome', ['bug', 'nameless'])
+def test_a_bug_keeps_its_traceback(outcome):
+  result = run(f'--outcome={outcome}')
   assert result.returncode == 1
   assert 'Traceback' in result.stderr
+
+
+@pytest.mark.parametrize(
+  ('outcome', 'message'),
+  [
+    ('loop', 'loop: Too many levels of symbolic links'),
+    ('long', f'{300 * "a"}: File name too long'),
+    ('folder', '/dev/null/a: Not a directory'),
+  ],
+)
+def test_a_file_that_the_system_refuses_is_one_line(tmp_path, outcome, message):
+  environment = {**os.environ, 'PYTHONPATH': str(ROOT)}
+  result = run(f'--outcome={outcome}', cwd=tmp_path, env=environment)
+  assert result.returncode == 1
+  assert result.stderr == f'error: {message}\n'
+
+
+ESCAPED = r'a\x1b[2J\nerror: b\u202e\udcff.webm'
+
+
+def test_an_error_shows_control_characters_and_obeys_none():
+  result = run('--outcome=evil')
+  assert result.returncode == 1
+  assert result.stderr == f'error: {ESCAPED}: gone\n'
+
+
+def test_a_log_line_shows_control_characters_and_obeys_none():
+  first, *others = run('--outcome=log').stderr.splitlines()
+  assert first.endswith(r'] a\x1b[2J')
+  # The further lines of a message are not taken for messages of their own.
+  assert others == [
+    r'    error: b\u202e\udcff.webm: first line',
+    '    second line',
+  ]
+
+
+def test_a_name_that_is_no_text_can_be_printed():
+  for environment in ({}, {'PYTHONIOENCODING': 'ascii:strict'}):
+    result = run('--outcome=surrogate', env={**os.environ, **environment})
+    assert result.returncode == 0, result.stderr
+    assert result.stdout.endswith('ve \\udcff\n')
+
+
+def test_a_flag_that_no_file_name_can_be_is_one_line(tmp_path):
+  (tmp_path / 'flags').write_bytes(b'--outcome=a\0b\n')
+  result = run(f'--flagfile={tmp_path / "flags"}')
+  assert result.returncode == 1
+  message = r"--outcome: 'a\x00b' has a NUL character in it"
+  assert result.stderr == f'error: {message}\n'
 
 
 def test_a_boolean_given_as_a_word_is_refused_with_the_right_spelling():

@@ -2,7 +2,10 @@
 
 import base64
 import html.parser
+import os
+import pathlib
 import re
+import subprocess
 
 import cv2
 import numpy as np
@@ -67,6 +70,25 @@ def test_names_are_text_and_no_markup(page):
   assert 'b' not in parsed.tags and 'clip' not in parsed.tags
   assert '<clip> & co.webm: 10 frames, 12 a second' in parsed.texts
   assert NAMES[1] in parsed.texts
+
+
+def test_a_file_name_is_shown_and_not_obeyed(tmp_path):
+  name = 'a\x1b[2J\u202e\n\udcff.webm'
+  report.write(tmp_path / 'page', name, make_clips(), LOGITS, NAMES, 12)
+  parsed = Page((tmp_path / 'page').read_text())
+  assert r'a\x1b[2J\u202e\n\udcff.webm: 10 frames, 12 a second' in parsed.texts
+
+
+def test_a_page_may_go_into_a_pipe_or_a_device(tmp_path, page):
+  arguments = ('a/<clip> & co.webm', make_clips(), LOGITS, NAMES, 12)
+  report.write('/dev/null', *arguments)
+  assert pathlib.Path('/dev/null').is_char_device()
+  os.mkfifo(tmp_path / 'fifo')
+  with subprocess.Popen(
+    ['cat', tmp_path / 'fifo'], stdout=subprocess.PIPE
+  ) as reader:
+    report.write(tmp_path / 'fifo', *arguments)
+    assert reader.stdout.read().decode() == page
 
 
 def test_bars_are_the_probabilities_of_each_stream_and_of_both(page):

@@ -58,6 +58,16 @@ def test_a_task_that_goes_wrong_costs_only_itself():
   }
 
 
+def test_the_traceback_of_a_bug_is_shown_and_obeyed_in_nothing(capfd):
+  with make_pool() as pool:
+    (failure,) = pool.map(['evil bug'])
+  assert failure.reason == 'RuntimeError: a\x1b[2J b'  # Printed nowhere.
+  text = capfd.readouterr().err
+  assert 'Traceback' in text
+  assert r'RuntimeError: a\x1b[2J' in text
+  assert '\x1b' not in text
+
+
 def test_many_dying_workers_lose_no_other_task():
   tasks = ['exit', 'a', 'die', 'b'] * 3
   with make_pool(num_workers=4) as pool:

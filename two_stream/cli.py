@@ -4,7 +4,7 @@ import os
 import signal
 import sys
 
-from absl import app, logging
+from absl import app, flags, logging
 
 from two_stream import errors, progress
 
@@ -17,8 +17,13 @@ def run(main):
   `false`, which DeepMind's script ignored.
 
   Exit status: what `main` returns (None is 0); 1, with one line on stderr, for
-  an `errors.InputError`, a stray argument or a bad flag; 130 after Ctrl-C; 141
-  when nobody reads the output any more, as behind `| head`.
+  an `errors.InputError`, a stray argument, a bad flag, or a file or folder that
+  the system refuses; 130 after Ctrl-C; 141 when nobody reads the output any
+  more, as behind `| head`.
+
+  What is printed can be told from what a file's name or content says: log and
+  error lines have no control characters of foreign origin, and what the
+  output's encoding lacks is escaped.
 
   Args:
     main: a function of no arguments.
@@ -26,14 +31,16 @@ def run(main):
 
   def checked_main(argv):
     logging.get_absl_handler().addFilter(_beside_bars)
+    logging.get_absl_handler().setFormatter(_Formatter())
+    sys.stdout.reconfigure(errors='backslashreplace')
     try:
       refuse_stray_arguments(argv[1:])
+      refuse_nul(flags.FLAGS.flag_values_dict())
       status = main()
       sys.stdout.flush()
       return status
     except errors.InputError as error:
-      progress.make_room()
-      print(f'error: {error}', file=sys.stderr)
+      _print_error(error)
       return 1
     except KeyboardInterrupt:
       progress.make_room()
@@ -43,8 +50,28 @@ def run(main):
       # Python flushes once more at the end.
       os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
       return 128 + signal.SIGPIPE
+    except OSError as error:
+      # With a name it is the user's file: no space, no permission, a link in a
+      # loop, a name too long. A traceback says no more.
+      if error.filename is None:
+        raise
+      _print_error(f'{error.filename}: {error.strerror}')
+      return 1
 
   app.run(checked_main)
+
+
+def _print_error(message):
+  progress.make_room()
+  print(f'error: {errors.printable(message)}', file=sys.stderr)
+
+
+class _Formatter(logging.PythonFormatter):
+  """Escapes messages; further lines of one are indented, so none is forged."""
+
+  def formatMessage(self, record):  # noqa: D102, N802 (as logging has it)
+    lines = super().formatMessage(record).split('\n')
+    return '\n    '.join(map(errors.printable, lines))
 
 
 def _beside_bars(record):
@@ -65,6 +92,20 @@ def refuse_stray_arguments(arguments):
       'for instance --noimagenet_pretrained'
     )
   raise errors.InputError(f'unexpected argument {arguments[0]!r}: {remedy}')
+
+
+def refuse_nul(values):
+  """Raises InputError for a flag's value that no file name can be.
+
+  A command line cannot hold one, but a --flagfile can.
+
+  Args:
+    values: name of a flag -> its value.
+  """
+  for name, value in values.items():
+    parts = value if isinstance(value, list) else [value]
+    if any('\0' in part for part in parts if isinstance(part, str)):
+      raise errors.InputError(f'--{name}: {value!r} has a NUL character in it')
 
 
 def start_tensorflow():

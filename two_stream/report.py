@@ -60,7 +60,7 @@ def write(path, sample, clips, logits, names, frames_per_second):
   """Writes the page.
 
   Args:
-    path: of the HTML file.
+    path: of the HTML file, or of a pipe or device to write it into.
     sample: path of what was classified.
     clips: stream -> float32 [1, T, H, W, channels], values in [-1, 1].
     logits: stream -> float32 [classes].
@@ -72,7 +72,7 @@ def write(path, sample, clips, logits, names, frames_per_second):
   """
   page = make(sample, clips, logits, names, frames_per_second)
   try:
-    with files.atomic_open(path, 'w') as stream:
+    with files.open_result(path, 'w') as stream:
       stream.write(page)
   except OSError as error:
     raise errors.InputError(
@@ -103,7 +103,8 @@ def make(sample, clips, logits, names, frames_per_second):
 
 
 def _describe(sample, num_frames, frames_per_second):
-  text = f'{pathlib.Path(sample).name}: {num_frames} frames'
+  name = errors.printable(pathlib.Path(sample).name)
+  text = f'{name}: {num_frames} frames'
   return f'{text}, {frames_per_second} a second' if frames_per_second else text
 
 

@@ -12,6 +12,7 @@ import multiprocessing
 import multiprocessing.connection
 import os
 import signal
+import sys
 import threading
 import time
 import traceback
@@ -219,7 +220,8 @@ def _attempt(function, task):
   except errors.InputError as error:
     return Failure(_one_line(error))
   except Exception as error:
-    traceback.print_exc()
+    for line in traceback.format_exc().splitlines():
+      print(errors.printable(line), file=sys.stderr)
     return Failure(_one_line(f'{type(error).__name__}: {error}'))
 
 

@@ -26,8 +26,10 @@ has() {
 }
 
 # evaluate FILE CHECKPOINTS FLAGS...: writes OUT_DIR/FILE whole or not at all.
+# The temporary file has a name that nobody can guess (mktemp), exists for a
+# moment only, and gets the permissions that the umask allows.
 evaluate() {
-  local file=$1 checkpoints=$2
+  local file=$1 checkpoints=$2 output
   shift 2
   # shellcheck disable=SC2086  # a list of names
   if ! has $checkpoints; then
@@ -35,10 +37,12 @@ evaluate() {
     return
   fi
   echo "evaluating $file" >&2
+  output=$("$python" "$here/evaluate_sample.py" --data_dir="$data_dir" "$@")
+  # Left by a run that was killed in that moment.
+  find "$out_dir" -maxdepth 1 -name ".$file.??????" -mmin +60 -delete
   temporary=$(mktemp "$out_dir/.$file.XXXXXX")
-  "$python" "$here/evaluate_sample.py" --data_dir="$data_dir" "$@" \
-    > "$temporary"
-  chmod 644 "$temporary"
+  printf '%s\n' "$output" > "$temporary"
+  chmod +rw "$temporary"
   sync "$temporary"
   mv "$temporary" "$out_dir/$file"
   written=$((written + 1))

@@ -4,6 +4,7 @@ import os
 import pathlib
 import re
 import shutil
+import stat
 import subprocess
 import sys
 
@@ -42,13 +43,14 @@ def evaluate(*flags):
   )
 
 
-def multi_evaluate(data, out):
+def multi_evaluate(data, out, **options):
   return subprocess.run(
     [ROOT / 'multi_evaluate.sh', data, out],
     capture_output=True,
     text=True,
     check=False,
     env={**os.environ, 'PYTHON': sys.executable},
+    **options,
   )
 
 
@@ -147,6 +149,22 @@ def test_multi_evaluate_runs_what_there_is_and_says_what_not(
   written = [path.name for path in (tmp_path / 'out').iterdir()]
   assert written == ['imagenet_rgb.txt']
   assert result.stderr.count('left out') == len(COMBINATIONS) - 1
+
+
+def test_multi_evaluate_respects_the_umask_and_removes_what_is_dead(
+  rgb_data, tmp_path
+):
+  (tmp_path / '.imagenet_rgb.txt.123456').touch()
+  os.utime(tmp_path / '.imagenet_rgb.txt.123456', (0, 0))
+  (tmp_path / '.imagenet_rgb.txt.abcdef').touch()  # A live run's.
+  result = multi_evaluate(rgb_data, tmp_path, umask=0o077)
+  assert result.returncode == 0, result.stderr
+  assert sorted(path.name for path in tmp_path.iterdir()) == [
+    '.imagenet_rgb.txt.abcdef',
+    'imagenet_rgb.txt',
+  ]
+  mode = (tmp_path / 'imagenet_rgb.txt').stat().st_mode
+  assert stat.S_IMODE(mode) == 0o600
 
 
 def test_multi_evaluate_stops_at_a_failure_and_keeps_the_old_file(

@@ -1,13 +1,14 @@
 """What worker processes run in the tests; they import it by name."""
 
 import os
+import pathlib
 import signal
 import sys
 import time
 
 import cv2
 
-from two_stream import errors, preprocessing
+from two_stream import errors, preprocessing, video
 
 
 def nothing():
@@ -55,3 +56,32 @@ def encode_slowly(source):
   """Encodes a small video in about the time of a real one's first frames."""
   time.sleep(0.2)
   return preprocessing.encode_video(source)
+
+
+def read_video(path):
+  """Decodes a small video; returns its number of frames."""
+  return len(video.read_video(path, short_side=48).frames)
+
+
+def read_and_count(path):
+  """Decodes a small video many times.
+
+  Returns:
+    How many threads there were at most beyond those before, and how many files
+    remain open.
+  """
+  read_video(path)
+  threads, descriptors = _count('task'), _count('fd')
+  most = []
+  resize = video.resize
+  video.resize = lambda *arguments: (
+    most.append(_count('task')) or resize(*arguments)
+  )
+  for _ in range(20):
+    read_video(path)
+  video.resize = resize
+  return max(most) - threads, _count('fd') - descriptors
+
+
+def _count(kind):
+  return len(list(pathlib.Path('/proc/self', kind).iterdir()))

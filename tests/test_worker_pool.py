@@ -9,6 +9,7 @@ import time
 
 import pool_tasks
 import pytest
+import small_videos
 
 from two_stream import preprocessing, worker_pool
 
@@ -90,6 +91,23 @@ def test_workers_have_no_tensorflow_and_one_thread():
     pool_tasks.describe_process, 1, 60, preprocessing.start_worker
   ) as pool:
     assert list(pool.map([0])) == [(0, False, 1)]
+
+
+def test_decoding_takes_no_more_threads_and_keeps_no_file_open(tmp_path):
+  path = small_videos.write_video(tmp_path / 'a.webm')
+  with worker_pool.worker_pool(
+    pool_tasks.read_and_count, 1, 60, preprocessing.start_worker
+  ) as pool:
+    assert list(pool.map([path])) == [(0, 0)]
+
+
+def test_dead_workers_leave_no_file_open():
+  count = lambda: len(list(pathlib.Path('/proc/self/fd').iterdir()))
+  with make_pool(num_workers=1) as pool:
+    list(pool.map(['exit']))
+    before = count()
+    list(pool.map(['exit', 'die']))
+    assert count() == before
 
 
 PARENT = """

@@ -1,12 +1,13 @@
 """One video becomes a two-stream clip, in process or as a record."""
 
 import json
+import os
 
 import numpy as np
 import pytest
 import small_videos
 
-from two_stream import errors, preprocessing, records, video
+from two_stream import errors, preprocessing, records, video, worker_pool
 
 
 @pytest.fixture(name='videos', scope='module')
@@ -138,6 +139,24 @@ def test_the_clip_for_the_network_has_both_streams(monkeypatch, videos):
   stored_rgb, stored_flow = map(video.center_crop, records.read_clip(record))
   assert np.abs(rgb[0] - stored_rgb).mean() * 127.5 < 2
   assert np.abs(flow[0] - stored_flow).max() <= 0.5 / 127 + 1e-6
+
+
+def test_a_clip_of_too_many_frames_is_refused(monkeypatch, videos):
+  """A high rate shows few frames very often."""
+  monkeypatch.setattr(video, 'MAX_FRAMES', 19)
+  with pytest.raises(errors.InputError, match='20 frames at 25 a second'):
+    preprocessing.clip_from_video(videos / 'good.webm')
+
+
+def test_a_folder_whose_name_is_no_text_is_read(tmp_path):
+  folder = tmp_path / os.fsdecode(b'\xff\n')
+  folder.mkdir()
+  small_videos.write_video(tmp_path / 'a.webm').rename(folder / 'a.webm')
+  with worker_pool.worker_pool(
+    preprocessing.encode_video, 1, 60, preprocessing.start_worker
+  ) as pool:
+    (record,) = pool.map([source(folder, 'a')])
+  assert record.context[records.ID] == [b'a']
 
 
 def test_the_clip_is_224_pixels_of_256(tmp_path):

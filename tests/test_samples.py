@@ -283,6 +283,19 @@ def test_what_is_no_regular_file_is_refused(prefix):
       samples.load(prefix, ['rgb'])
 
 
+def test_a_sample_that_is_no_regular_file_is_refused(tmp_path):
+  os.mkfifo(tmp_path / 'fifo')
+  (tmp_path / 'loop').symlink_to('loop')
+  for name in ('fifo', 'loop'):
+    with pytest.raises(errors.InputError, match=f'{name}: cannot be read'):
+      samples.load(tmp_path / name, ['rgb'])
+
+
+def test_a_folder_beside_the_arrays_is_not_meant(prefix):
+  prefix.mkdir()
+  assert list(samples.load(prefix, ['rgb'])) == ['rgb']
+
+
 @pytest.mark.parametrize('size', [40, 100, 1000, -1])
 def test_a_truncated_array_is_refused(prefix, size):
   path = prefix.with_name('clip_rgb.npy')

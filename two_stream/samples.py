@@ -35,7 +35,8 @@ def load(sample, streams, frames_per_second=video.FRAMES_PER_SECOND):
       [-1, 1] are only warned of.
   """
   channels = {stream: recipe.STREAMS[stream].channels for stream in streams}
-  if not pathlib.Path(sample).is_file():
+  # A folder may have the same name as the arrays beside it.
+  if not os.path.lexists(sample) or pathlib.Path(sample).is_dir():
     return {
       stream: _read_clip(f'{sample}_{stream}.npy', channels[stream])
       for stream in streams

@@ -21,6 +21,12 @@ python=$here/.venv/bin/python
 [[ -x $python ]] || python=python3
 python=${PYTHON:-$python}
 
+# Whoever may write to /tmp could have put links where this is about to write.
+if [[ (-e $folder || -L $folder) && $(stat -c %u "$folder") != $(id -u) ]]; then
+  echo "error: $folder: belongs to somebody else; name another folder" >&2
+  exit 1
+fi
+
 "$python" "$here/demo/synthetic_ssv2.py" --output_dir="$folder/ssv2" \
   --max_seconds=3 --num_validation=85
 

@@ -75,6 +75,8 @@ LOGITS_POOL = (2, 7, 7)
 # Time is halved three times, rounding up, and the last pool needs two steps.
 MIN_FRAMES = 9
 
+NARROWEST = 1 / 16  # The depth_multiplier that leaves every layer a channel.
+
 BATCH_NORM_DECAY = 0.999
 BATCH_NORM_EPSILON = 1e-3
 
@@ -107,6 +109,64 @@ def conv_layers(layers=LAYERS):
       for branch, rows in layer.items():
         for unit_name, unit in conv_layers(rows):
           yield f'{name}/{branch}/{unit_name}', unit
+
+
+def weight_shapes(channels, depth_multiplier=1.0, layers=LAYERS, axes=3):
+  """Gives the shapes of weights without making a network.
+
+  Args:
+    channels: of the input.
+    depth_multiplier: as in `InceptionI3d`.
+    layers: rows as in `LAYERS`.
+    axes: number of axes of the kernels; 2 for images.
+
+  Returns:
+    (path -> [*kernel, channels in, channels out] of every unit but the logits,
+    channels that come out at the end).
+  """
+  shapes = {}
+  for name, layer in layers:
+    if isinstance(layer, Conv):
+      kernel = layer.kernel
+      kernel = [kernel] * axes if isinstance(kernel, int) else [*kernel]
+      channels_out = scaled(layer.channels, depth_multiplier)
+      shapes[name] = [*kernel, channels, channels_out]
+      channels = channels_out
+    elif isinstance(layer, dict):
+      joined = 0
+      for branch, rows in layer.items():
+        of_branch, channels_out = weight_shapes(
+          channels, depth_multiplier, rows, axes
+        )
+        joined += channels_out
+        for unit, shape in of_branch.items():
+          shapes[f'{name}/{branch}/{unit}'] = shape
+      channels = joined
+  return shapes, channels
+
+
+def fitting_multiplier(channels):
+  """Finds the depth_multiplier that gives most layers their channels.
+
+  Args:
+    channels: path of a unit -> its channels. Paths that are not in
+      `conv_layers` do not count.
+
+  Returns:
+    The multiplier, at least `NARROWEST`.
+  """
+  full = {path: conv.channels for path, conv in conv_layers()}
+  known = [
+    (full[path], found) for path, found in channels.items() if path in full
+  ]
+  # Channel counts are rounded down: the largest ratio that fits gives them all.
+  ratios = sorted({NARROWEST, *(found / whole for whole, found in known)})
+  return max(
+    (ratio for ratio in reversed(ratios) if ratio >= NARROWEST),
+    key=lambda ratio: sum(
+      scaled(whole, ratio) == found for whole, found in known
+    ),
+  )
 
 
 class BatchNorm(snt.Module):

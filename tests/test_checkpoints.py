@@ -8,10 +8,11 @@ import sys
 import numpy as np
 import pytest
 import reference
+import small_tables
 import tensorflow as tf
 
 import i3d
-from two_stream import checkpoints, errors
+from two_stream import checkpoints, errors, inference, start
 
 # Released file -> its description.
 RELEASED = {
@@ -22,6 +23,9 @@ RELEASED = {
   'rgb_scratch_kin600': (600, 3, 1.0, '', ('Momentum',)),
 }
 DATA = '.data-00000-of-00001'
+FIRST = 'Conv3d_1a_7x7/conv_3d/w'
+LOGITS = 'Logits/Conv3d_0c_1x1/conv_3d'
+UNIT = 'Mixed_3b/Branch_1/Conv3d_0a_1x1'
 
 
 def stored(path):
@@ -145,23 +149,136 @@ def test_a_tf1_saver_restores_what_was_saved(small):
     np.testing.assert_array_equal(restored[name], variable)
 
 
+def whole_network(multiplier):
+  """Shapes by path of a network of RGB and 7 classes."""
+  weights, features = i3d.weight_shapes(3, multiplier)
+  shapes = {f'{LOGITS}/w': [1, 1, 1, features, 7], f'{LOGITS}/b': [7]}
+  for unit, shape in weights.items():
+    shapes[f'{unit}/conv_3d/w'] = shape
+    for leaf in ('beta', 'moving_mean', 'moving_variance'):
+      shapes[f'{unit}/batch_norm/{leaf}'] = shape[-1:]
+  return shapes
+
+
+def write_shapes(path, shapes):
+  """Writes a checkpoint of zeros, which take no room on the disk."""
+  entries, end = {}, 0
+  for name, shape in shapes.items():
+    entries[name] = small_tables.entry(shape, offset=end)
+    end += entries[name].size
+  small_tables.write(path, entries, end)
+
+
 @pytest.mark.parametrize('multiplier', [1 / 16, 0.25, 0.3, 0.99, 1.5])
 def test_describe_gives_a_multiplier_of_the_same_channel_counts(
   tmp_path, multiplier
 ):
-  values = {
-    f'{name}/conv_3d/w': np.zeros(
-      [1, 1, 1, 3, i3d.scaled(layer.channels, multiplier)], np.float32
-    )
-    for name, layer in i3d.conv_layers()
-  }
-  values['Logits/Conv3d_0c_1x1/conv_3d/w'] = np.zeros([1, 1, 1, 1, 7], 'f4')
-  reference.write_checkpoint(tmp_path / 'model.ckpt', values)
+  write_shapes(tmp_path / 'model.ckpt', whole_network(multiplier))
   described = checkpoints.describe(tmp_path / 'model.ckpt')
+  assert described[:2] == (7, 3)
   for _, layer in i3d.conv_layers():
     assert i3d.scaled(layer.channels, multiplier) == i3d.scaled(
       layer.channels, described.depth_multiplier
     )
+
+
+@pytest.mark.parametrize(
+  'name, shape, expected',
+  [
+    (f'{UNIT}/conv_3d/w', [1, 1, 1, 12, 2 * 10**9], [1, 1, 1, 12, 6]),
+    (f'{UNIT}/conv_3d/w', [1, 1, 1, 12, 0], [1, 1, 1, 12, 6]),
+    (FIRST, [7, 7, 7, 0, 4], [7, 7, 7, 1, 4]),
+    (FIRST, [], [7, 7, 7, 1, 4]),
+    (f'{LOGITS}/w', [1, 1, 1, 64, 0], [1, 1, 1, 64, 1]),
+    (f'{LOGITS}/w', [], [1, 1, 1, 64, 1]),
+    (f'{LOGITS}/w', [1, 1, 1, 60, 7], [1, 1, 1, 64, 7]),
+    (f'{LOGITS}/b', [8], [7]),
+  ],
+)
+def test_a_network_that_cannot_be_is_not_made(tmp_path, name, shape, expected):
+  """What most layers tell is right; what does not fit them is named."""
+  write_shapes(tmp_path / 'a', {**whole_network(1 / 16), name: shape})
+  with pytest.raises(errors.InputError) as error:
+    checkpoints.describe(tmp_path / 'a')
+  assert f'{name} is {shape} instead of {expected}' in str(error.value)
+  assert str(error.value).count('instead of') <= 2
+
+
+def test_shapes_are_those_of_a_network(small):
+  """A network of another width than the released ones."""
+  expected = {
+    name.removeprefix('RGB/inception_i3d/'): shape
+    for name, shape in shapes(small[1]).items()
+  }
+  expected |= {f'{LOGITS}/w': [1, 1, 1, 64, 7], f'{LOGITS}/b': [7]}
+  assert whole_network(1 / 16) == expected
+
+
+def test_weights_that_are_no_numbers_are_refused(small, tmp_path):
+  values = stored(small[1])
+  name = 'RGB/inception_i3d/Conv3d_2b_1x1/batch_norm/beta'
+  for value in (np.zeros(4, np.int32), np.array([b'a'] * 4)):
+    reference.write_checkpoint(tmp_path / 'a', {**values, name: value})
+    with pytest.raises(errors.InputError, match='not of floating-point') as e:
+      checkpoints.read(tmp_path / 'a')
+    assert name in str(e.value)
+
+
+def test_weights_of_other_precisions_are_read(small, tmp_path):
+  values = stored(small[1])
+  for dtype in ('float16', 'bfloat16', 'float64'):
+    cast = {name: tf.cast(value, dtype) for name, value in values.items()}
+    reference.write_checkpoint(tmp_path / dtype, cast)
+    read = checkpoints.read(tmp_path / dtype)
+    for name, value in cast.items():
+      np.testing.assert_array_equal(
+        read[name.removeprefix('RGB/inception_i3d/')],
+        tf.cast(value, tf.float32),
+      )
+
+
+@pytest.mark.parametrize(
+  'name, value, reason',
+  [
+    (f'{UNIT}/conv_3d/w', np.nan, 'is not finite'),
+    (f'{UNIT}/batch_norm/beta', np.inf, 'is not finite'),
+    (f'{UNIT}/batch_norm/moving_mean', -np.inf, 'is not finite'),
+    (f'{UNIT}/batch_norm/moving_variance', -0.001, 'is negative'),
+    (f'{LOGITS}/b', 1e300, 'is not finite'),
+  ],
+)
+def test_weights_that_compute_nothing_are_refused(
+  small, tmp_path, name, value, reason
+):
+  """Behind ReLU they would leave logits that look right."""
+  net, path = small
+  values = stored(path)
+  bad = values[f'RGB/inception_i3d/{name}'].astype(np.float64)
+  bad.flat[-1] = value
+  values[f'RGB/inception_i3d/{name}'] = bad
+  reference.write_checkpoint(tmp_path / 'a', values)
+  before = [variable.numpy() for variable in net.variables]
+  for use in (
+    checkpoints.read,
+    lambda path: checkpoints.restore(net, path),
+    lambda path: inference.classifier(path, 'RGB'),
+    lambda path: start.initial_values(path, channels=3, num_classes=10),
+  ):
+    with pytest.raises(errors.InputError) as error:
+      use(tmp_path / 'a')
+    assert f'{tmp_path}/a: {name} {reason} (1 of 230 ' in str(error.value)
+  for variable, unchanged in zip(net.variables, before):
+    np.testing.assert_array_equal(variable, unchanged)
+
+
+def test_no_path_is_a_pattern(small, tmp_path):
+  net, path = small
+  folder = tmp_path / 'run[1] of *'
+  checkpoints.save(net, folder / 'export' / 'model.ckpt', 'RGB')
+  other = i3d.InceptionI3d(10, depth_multiplier=1 / 16)
+  checkpoints.restore(other, folder / 'export' / 'model.ckpt', 'RGB')
+  for variable, expected in zip(other.variables, net.variables):
+    np.testing.assert_array_equal(variable, expected)
 
 
 def test_read_gives_values_by_path_in_the_network(small):

@@ -3,8 +3,10 @@
 import numpy as np
 import pytest
 import reference
+import tensorflow as tf
 
-from two_stream import errors, inference
+import i3d
+from two_stream import checkpoints, errors, inference
 
 
 @pytest.fixture(scope='module')
@@ -52,3 +54,39 @@ def test_short_clips_are_refused(classify):
 def test_the_other_streams_checkpoint_is_refused(path):
   with pytest.raises(errors.InputError, match='Flow stream'):
     inference.classifier(path, 'Flow')
+
+
+@pytest.fixture(name='small', scope='module')
+def make_small():
+  """A network of 1/16 width and its description."""
+  net = i3d.InceptionI3d(3, depth_multiplier=1 / 16)
+  net(tf.zeros([1, 9, 193, 193, 3]), is_training=False)
+  return net, checkpoints.Description(3, 3, 1 / 16, 'RGB', ())
+
+
+def units(net):
+  return [unit for unit in net.submodules if isinstance(unit, i3d.Unit3D)]
+
+
+def test_weights_that_overflow_when_folded_are_refused(small):
+  net, description = small
+  unit = units(net)[0]
+  before = [variable.numpy() for variable in unit.variables]
+  unit.conv.w.assign(tf.fill(unit.conv.w.shape, 1e38))
+  unit.batch_norm.moving_variance.assign(0 * unit.batch_norm.moving_variance)
+  with pytest.raises(errors.InputError, match='my.ckpt: .* is not finite'):
+    inference.compiled(net, description, name='my.ckpt')
+  for variable, value in zip(unit.variables, before):
+    variable.assign(value)
+
+
+def test_logits_that_are_not_finite_are_refused(small):
+  net, description = small
+  for unit in units(net):
+    if unit.batch_norm is None:
+      unit.conv.w.assign(tf.fill(unit.conv.w.shape, 3e38))
+    else:  # Features that are no zeros.
+      unit.batch_norm.beta.assign_add(tf.ones_like(unit.batch_norm.beta))
+  classify = inference.compiled(net, description, name='my.ckpt')
+  with pytest.raises(errors.InputError, match='my.ckpt: logits are not finite'):
+    classify(np.ones([1, 9, 224, 224, 3], np.float32))

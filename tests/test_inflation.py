@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import reference
 import slim_reference
+import small_tables
 import tensorflow as tf
 
 import i3d
@@ -20,6 +21,7 @@ WIDTH = 1 / 4
 FRAMES = 120
 SIZE = 193  # pixels; the smallest that leaves 7x7 to the last pool
 CLASSES = 11
+SaverDef = tf.compat.v1.train.SaverDef
 # Of an endpoint's largest activation. Rounding makes 2e-6; the border of the
 # interior, where the padding only just arrives, 2e-5 and more.
 TOLERANCE = 5e-6
@@ -185,9 +187,7 @@ def test_full_width_has_the_shapes_of_a_released_checkpoint(tmp_path):
 
 def test_old_format_reads_the_same(checkpoint, image_network, tmp_path):
   """As slim's download: one file, without .index."""
-  path = save(
-    image_network, tmp_path, write_version=tf.compat.v1.train.SaverDef.V1
-  )
+  path = save(image_network, tmp_path, write_version=SaverDef.V1)
   assert [file.name for file in tmp_path.iterdir()] == ['inception_v1.ckpt']
   expected = inflation.read(checkpoint, 3)
   for name, value in inflation.read(path, 3).items():
@@ -220,7 +220,7 @@ def test_every_misfit_is_named(image_network, tmp_path):
   assert message.startswith(path)
   for name in missing:
     assert f'{name} is missing' in message
-  assert f'{cut} is (3, 3, 5, 48) instead of (3, 3, 16, 48)' in message
+  assert f'{cut} is [3, 3, 5, 48] instead of [3, 3, 16, 48]' in message
   assert message.count('InceptionV1/') == 3
 
 
@@ -236,7 +236,7 @@ def test_i3d_checkpoint_is_told_from_it(tmp_path, checkpoint):
 
 def test_no_file_is_one_line(tmp_path):
   path = str(tmp_path / 'nothing.ckpt')
-  with pytest.raises(errors.InputError, match='nothing.ckpt: no checkpoint'):
+  with pytest.raises(errors.InputError, match='nothing.ckpt.index not found'):
     inflation.read(path, 3)
 
 
@@ -247,3 +247,53 @@ def test_truncated_file_is_one_line(image_network, tmp_path):
   with pytest.raises(errors.InputError, match='is damaged') as error:
     inflation.read(path, 3)
   assert '\n' not in str(error.value)
+
+
+@pytest.mark.parametrize(
+  'value, reason', [(np.nan, 'is not finite'), (-1, 'is negative')]
+)
+@pytest.mark.parametrize('version', [SaverDef.V1, SaverDef.V2])
+def test_weights_that_compute_nothing_are_refused(
+  image_network, tmp_path, value, reason, version
+):
+  """By the name that they have in the file."""
+  name = 'InceptionV1/Conv2d_2c_3x3/BatchNorm/moving_variance'
+  variable = slim_reference.variables(image_network)[name]
+  before = variable.numpy()
+  variable.assign(np.full_like(before, value))
+  path = save(image_network, tmp_path, write_version=version)
+  variable.assign(before)
+  with pytest.raises(errors.InputError) as error:
+    inflation.read(path, 3)
+  assert f'{path}: {name} {reason}' in str(error.value)
+
+
+def test_no_path_is_a_pattern(image_network, tmp_path):
+  expected = None
+  for version in (SaverDef.V1, SaverDef.V2):
+    folder = tmp_path / f'slim[{version}]*'
+    folder.mkdir()
+    path = save(image_network, folder, write_version=version)
+    assert inflation.is_inception_v1(path)
+    values = inflation.read(path, 3)
+    for name, value in (expected or values).items():
+      np.testing.assert_array_equal(values[name], value)
+    expected = values
+
+
+def test_a_network_that_cannot_be_is_not_made(tmp_path):
+  """What most layers tell is right; what does not fit them is named."""
+  weights, _ = i3d.weight_shapes(3, WIDTH, inception_v1.LAYERS, axes=2)
+  weights['Conv2d_2b_1x1'] = [1, 1, 16, 2 * 10**9]
+  entries, end = {}, 0
+  for unit, shape in weights.items():
+    name = f'InceptionV1/{unit}/weights'
+    entries[name] = small_tables.entry(shape, offset=end)
+    end += entries[name].size
+  small_tables.write(tmp_path / 'a', entries, end)
+  with pytest.raises(errors.InputError) as error:
+    inflation.read(tmp_path / 'a', 3)
+  assert (
+    'InceptionV1/Conv2d_2b_1x1/weights is [1, 1, 16, 2000000000] instead of '
+    '[1, 1, 16, 16]'
+  ) in str(error.value)

@@ -11,14 +11,13 @@ The Kinetics-600 file has no prefix. BatchNorm variables are stored as [C] or as
 """
 
 import collections
-import contextlib
 import pathlib
 
 import numpy as np
 import tensorflow as tf
 
 import i3d
-from two_stream import errors, files
+from two_stream import checkpoint_files, errors, files
 
 Description = collections.namedtuple(
   'Description', 'num_classes channels depth_multiplier scope slots'
@@ -32,14 +31,19 @@ scope: 'RGB' or 'Flow', or '' where names have no prefix.
 slots: names of the optimizer's slots, such as ('Momentum',); () for none.
 """
 
-_FIRST_WEIGHTS = 'Conv3d_1a_7x7/conv_3d/w'
-_LOGITS_WEIGHTS = 'Logits/Conv3d_0c_1x1/conv_3d/w'
-_LEAVES = {'w', 'b', 'beta', 'moving_mean', 'moving_variance'}
+_WEIGHTS = '/conv_3d/w'
+_FIRST_WEIGHTS = f'Conv3d_1a_7x7{_WEIGHTS}'
+_LOGITS = 'Logits/Conv3d_0c_1x1'
+_LOGITS_WEIGHTS = f'{_LOGITS}{_WEIGHTS}'
+_VARIANCE = 'moving_variance'
 _NETWORK = 'inception_i3d'
 
 
 def describe(path):
   """Reads off a checkpoint what network it holds.
+
+  All variables of the network are looked for and their shapes compared; the
+  values stay on the disk.
 
   Args:
     path: the checkpoint's prefix, such as 'rgb_imagenet/model.ckpt'.
@@ -48,9 +52,9 @@ def describe(path):
     A `Description`.
 
   Raises:
-    InputError: if the file is missing, damaged or no I3D checkpoint.
+    InputError: if the file is missing, damaged or not of one whole I3D network.
   """
-  return _describe(_Reader(path))
+  return _Reader(path).description
 
 
 def read(path):
@@ -63,11 +67,9 @@ def read(path):
     float32 arrays by path in the network; BatchNorm variables [C].
 
   Raises:
-    InputError: as `describe`.
+    InputError: as `describe`, and if values are not finite.
   """
-  reader = _Reader(path)
-  _describe(reader)
-  return {name: reader.value(name) for name in reader.shapes}
+  return _Reader(path).values()
 
 
 def restore(module, path, scope=None):
@@ -82,23 +84,23 @@ def restore(module, path, scope=None):
     scope: 'RGB' or 'Flow' to insist on that stream's checkpoint.
 
   Raises:
-    InputError: as `describe`, and if the checkpoint is of the other stream, or
+    InputError: as `read`, and if the checkpoint is of the other stream, or
       lacks variables or has wrong shapes, which are all named.
   """
   reader = _Reader(path)
-  description = _describe(reader)
+  description = reader.description
   if scope and description.scope and scope != description.scope:
     raise errors.InputError(
       f'{path} is a {description.scope} checkpoint; the {scope} stream was '
       'asked for'
     )
+  values = reader.values()
   targets = variables(module, description.channels)
-  problems = _misfits(targets, reader.shapes)
-  if problems:
-    raise errors.InputError(
-      f'{path} does not fit the network: {"; ".join(problems)}'
-    )
-  values = {name: reader.value(name) for name in targets}
+  expected = {
+    name: _stored_shape(name, variable.shape.as_list())
+    for name, variable in targets.items()
+  }
+  check_shapes(path, expected, reader.shapes)
   for name, variable in targets.items():
     variable.assign(values[name].reshape(variable.shape))
 
@@ -148,83 +150,158 @@ def write(values, path, scope):
     _publish(temporary, path)
 
 
-def _describe(reader):
-  multipliers = [
-    reader.shapes[f'{name}/conv_3d/w'][-1] / layer.channels
-    for name, layer in i3d.conv_layers()
-    if f'{name}/conv_3d/w' in reader.shapes
-  ]
-  return Description(
-    num_classes=reader.shapes[_LOGITS_WEIGHTS][-1],
-    channels=reader.shapes[_FIRST_WEIGHTS][-2],
-    # Channel counts are rounded down, so the largest ratio gives all of them.
-    depth_multiplier=max(multipliers),
-    scope=reader.prefix.partition('/')[0],
-    slots=reader.slots,
-  )
+def check_shapes(path, expected, found):
+  """Raises InputError unless a checkpoint has a network's variables.
+
+  Args:
+    path: of the checkpoint, for the message, which names all that is wrong.
+    expected: name -> shape, a list.
+    found: the same.
+  """
+  problems = []
+  for name, shape in sorted(expected.items()):
+    if name not in found:
+      problems.append(f'{name} is missing')
+    elif found[name] != shape:
+      problems.append(f'{name} is {found[name]} instead of {shape}')
+  if problems:
+    raise errors.InputError(
+      f'{path} does not fit the network: {"; ".join(problems)}'
+    )
+
+
+def float_values(checkpoint, names):
+  """Reads floating-point variables.
+
+  Args:
+    checkpoint: a `checkpoint_files.Checkpoint`.
+    names: of some of its variables.
+
+  Returns:
+    float32 arrays by name.
+
+  Raises:
+    InputError: if a variable is of another type, or the file is damaged.
+  """
+  for name in names:
+    dtype = checkpoint.tensors[name].dtype
+    if dtype is None or not dtype.is_floating:
+      raise errors.InputError(
+        f'{checkpoint.path}: {name} is not of floating-point numbers'
+      )
+  with np.errstate(over='ignore'):  # Of float64, to infinity.
+    return {
+      name: value.astype(np.float32, copy=False)
+      for name, value in checkpoint.values(names).items()
+    }
+
+
+def check_values(path, values):
+  """Raises InputError if a network of these values cannot compute anything.
+
+  ReLU makes zeros of what is not a number, so that such a network gives logits
+  that look as if they were right.
+
+  Args:
+    path: of the checkpoint, for the message.
+    values: arrays by name.
+  """
+  problems = []
+  for name, value in values.items():
+    if not np.isfinite(value).all():
+      problems.append(f'{name} is not finite')
+    # Its root divides; rounding may leave it a little below zero.
+    elif name.endswith(_VARIANCE) and (value <= -i3d.BATCH_NORM_EPSILON).any():
+      problems.append(f'{name} is negative')
+  if problems:
+    raise errors.InputError(
+      f'{path}: {problems[0]} ({len(problems)} of {len(values)} variables are '
+      'of no use); take a checkpoint from before its training went wrong'
+    )
 
 
 class _Reader:
-  """A checkpoint file, whose every failure is an InputError that names it.
+  """A checkpoint that holds one whole network.
 
   Attributes:
-    prefix: what stands before the network's own names, '' or 'RGB/.../'.
+    description: a `Description`.
     shapes: shapes of the network's variables by path in the network;
       BatchNorm's as [C], however they are stored.
-    slots: names of the optimizer's slots beside them.
   """
 
   def __init__(self, path):
     self._path = path
-    if not pathlib.Path(f'{path}.index').is_file():
-      raise errors.InputError(
-        f'{path}.index not found; a checkpoint is named by what its .index and '
-        '.data-00000-of-00001 files have in common'
-      )
-    with self._blaming_the_file():
-      self._reader = tf.train.load_checkpoint(str(path))
-      shapes = self._reader.get_variable_to_shape_map()
-    self.prefix = self._find_prefix(shapes)
-    self.shapes = {}
-    slots = set()
-    for full_name, shape in sorted(shapes.items()):
-      name = full_name.removeprefix(self.prefix)
-      owner, _, leaf = name.rpartition('/')
-      if full_name.startswith(self.prefix) and leaf in _LEAVES:
-        self.shapes[name] = _stored_shape(name, shape)
-      elif full_name.rpartition('/')[0] in shapes:
-        slots.add(leaf)
-    self.slots = tuple(sorted(slots))
+    self._file = checkpoint_files.load(path)
+    self._prefix = self._find_prefix()
+    found = {
+      name: _stored_shape(name, tensor.shape)
+      for full_name, tensor in self._file.tensors.items()
+      for name in [full_name.removeprefix(self._prefix)]
+      if full_name.startswith(self._prefix)
+    }
+    self.description = _describe(found, self._prefix)
+    self.shapes = _network_shapes(self.description)
+    check_shapes(path, self.shapes, found)
 
-  def value(self, name):
-    """The float32 array of one of `shapes`."""
-    with self._blaming_the_file():
-      value = self._reader.get_tensor(self.prefix + name)
-    return value.reshape(self.shapes[name]).astype(np.float32)
+  def values(self):
+    """float32 arrays of all of `shapes`, which are finite."""
+    full_names = {self._prefix + name: name for name in self.shapes}
+    values = {
+      full_names[name]: value.reshape(self.shapes[full_names[name]])
+      for name, value in float_values(self._file, full_names).items()
+    }
+    check_values(self._path, values)
+    return values
 
-  def _find_prefix(self, shapes):
+  def _find_prefix(self):
     prefixes = [
       name.removesuffix(_FIRST_WEIGHTS)
-      for name in shapes
+      for name in self._file.tensors
       if f'/{name}'.endswith(f'/{_FIRST_WEIGHTS}')
     ]
-    if len(prefixes) != 1 or prefixes[0] + _LOGITS_WEIGHTS not in shapes:
+    if (
+      len(prefixes) != 1
+      or prefixes[0] + _LOGITS_WEIGHTS not in self._file.tensors
+    ):
       raise errors.InputError(
         f'{self._path} is not the checkpoint of one I3D network: it has '
-        f'{len(shapes)} variables, and {len(prefixes)} of them named '
-        f'{_FIRST_WEIGHTS} with {_LOGITS_WEIGHTS} beside it'
+        f'{len(self._file.tensors)} variables, and {len(prefixes)} of them '
+        f'named {_FIRST_WEIGHTS} with {_LOGITS_WEIGHTS} beside it'
       )
     return prefixes[0]
 
-  @contextlib.contextmanager
-  def _blaming_the_file(self):
-    try:
-      yield
-    except (tf.errors.OpError, IndexError, RuntimeError, ValueError) as error:
-      raise errors.InputError(
-        f'{self._path} is damaged or no TensorFlow checkpoint '
-        f'({str(error).splitlines()[0]}); copy it again from its source'
-      ) from error
+
+def _describe(shapes, prefix):
+  """The `Description` of shapes by path in the network."""
+  parts = [name.rpartition('/') for name in shapes]
+  return Description(
+    # Without an axis to tell, 1; then the shape turns out to be wrong.
+    num_classes=max([1, *shapes[_LOGITS_WEIGHTS][-1:]]),
+    channels=max([1, *shapes[_FIRST_WEIGHTS][-2:-1]]),
+    depth_multiplier=i3d.fitting_multiplier(
+      {
+        name.removesuffix(_WEIGHTS): shape[-1]
+        for name, shape in shapes.items()
+        if name.endswith(_WEIGHTS) and shape
+      }
+    ),
+    scope=prefix.partition('/')[0],
+    slots=tuple(sorted({leaf for owner, _, leaf in parts if owner in shapes})),
+  )
+
+
+def _network_shapes(description):
+  """Shapes by path of a network's variables; BatchNorm's as [C]."""
+  _, channels, multiplier, _, _ = description
+  weights, features = i3d.weight_shapes(channels, multiplier)
+  shapes = {}
+  for unit, shape in weights.items():
+    shapes[unit + _WEIGHTS] = shape
+    for leaf in ('beta', 'moving_mean', _VARIANCE):
+      shapes[f'{unit}/batch_norm/{leaf}'] = shape[-1:]
+  shapes[_LOGITS_WEIGHTS] = [1, 1, 1, features, description.num_classes]
+  shapes[f'{_LOGITS}/conv_3d/b'] = [description.num_classes]
+  return shapes
 
 
 def variables(module, channels=None):
@@ -245,21 +322,9 @@ def variables(module, channels=None):
 
 
 def _stored_shape(name, shape):
-  """[1, 1, 1, 1, C] of a BatchNorm variable as [C]; other shapes as is."""
+  """A shape as it is, but [1, 1, 1, 1, C] of a BatchNorm variable as [C]."""
   is_flat = all(size == 1 for size in shape[:-1])
   return shape[-1:] if '/batch_norm/' in name and is_flat else shape
-
-
-def _misfits(variables, found):
-  """What is wrong with the shapes `found` for these variables, in words."""
-  problems = []
-  for name, variable in sorted(variables.items()):
-    expected = _stored_shape(name, variable.shape.as_list())
-    if name not in found:
-      problems.append(f'{name} is missing')
-    elif found[name] != expected:
-      problems.append(f'{name} is {found[name]} instead of {expected}')
-  return problems
 
 
 def _publish(temporary, path):

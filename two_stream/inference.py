@@ -8,10 +8,11 @@ in bfloat16, for which TensorFlow has no fused BatchNorm on CPUs.
 
 import functools
 
+import numpy as np
 import tensorflow as tf
 
 import i3d
-from two_stream import checkpoints
+from two_stream import checkpoints, errors
 
 _FOLDED_UNIT = functools.partial(
   i3d.Unit3D, use_batch_norm=False, use_bias=True
@@ -29,7 +30,8 @@ def classifier(path, scope, precision='float32'):
   Returns:
     A function: clip [B, T, 224, 224, C], values in [-1, 1], T >= 9 -> logits
     [B, classes], float32 arrays both. It is compiled once, for any B and T. It
-    raises ValueError for shorter clips.
+    raises ValueError for shorter clips, and InputError if logits are not
+    finite.
 
   Raises:
     InputError: if the checkpoint cannot be used.
@@ -39,22 +41,27 @@ def classifier(path, scope, precision='float32'):
     description.num_classes, depth_multiplier=description.depth_multiplier
   )
   checkpoints.restore(net, path, scope)
-  return compiled(net, description, precision)
+  return compiled(net, description, precision, path)
 
 
-def compiled(net, description, precision='float32'):
+def compiled(net, description, precision='float32', name='the network'):
   """Folds and compiles a network.
 
   Args:
     net: an `i3d.InceptionI3d` with its variables.
     description: its `checkpoints.Description`.
     precision: as in `classifier`.
+    name: what to call the network in messages, such as its path.
 
   Returns:
     As `classifier`.
+
+  Raises:
+    InputError: if its weights are so large that the folded ones overflow.
   """
   dtype = tf.as_dtype(precision)
   folded = fold(net, description, dtype)
+  checkpoints.check_values(name, {v.name: v.numpy() for v in folded.variables})
 
   @tf.function(
     input_signature=[
@@ -71,7 +78,13 @@ def compiled(net, description, precision='float32'):
         f'a clip needs at least {i3d.MIN_FRAMES} frames to give logits, and '
         f'this one has {clip.shape[1]}'
       )
-    return run(clip).numpy()
+    logits = run(clip).numpy()
+    if not np.isfinite(logits).all():
+      raise errors.InputError(
+        f'{name}: logits are not finite; take a checkpoint from before its '
+        'training went wrong'
+      )
+    return logits
 
   return classify
 

@@ -12,17 +12,13 @@ the steps that this touches become more with every layer.
 Carreira & Zisserman, https://arxiv.org/abs/1705.07750, section 2.4.
 """
 
-import pathlib
-
 import numpy as np
-import tensorflow as tf
 
 import i3d
-from two_stream import errors, inception_v1
+from two_stream import checkpoint_files, checkpoints, errors, inception_v1
 
 _PREFIX = 'InceptionV1/'
 _FIRST_UNIT = 'Conv3d_1a_7x7'
-_NARROWEST = 1 / 16  # depth_multiplier that leaves every layer a channel
 
 
 def is_inception_v1(path):
@@ -34,7 +30,7 @@ def is_inception_v1(path):
   Raises:
     InputError: if there is no checkpoint, or it is damaged.
   """
-  return bool(_load(path))
+  return _is_inception_v1(checkpoint_files.load(path))
 
 
 def read(path, channels):
@@ -50,7 +46,8 @@ def read(path, channels):
     The logits' are left out: ImageNet's classes are not a video's.
 
   Raises:
-    InputError: if the file is missing, damaged or no Inception-v1 checkpoint.
+    InputError: if the file is missing, damaged or no Inception-v1 checkpoint,
+      or values are not finite.
   """
   image_values = _read_image_network(path)
   values = {}
@@ -85,23 +82,22 @@ def with_channels(weights, channels):
 
 def _read_image_network(path):
   """The variables of slim's network by name, checked to be all there."""
-  values = _load(path)
-  if not values:
+  checkpoint = checkpoint_files.load(path)
+  if not _is_inception_v1(checkpoint):
     raise errors.InputError(
       f"{path} is not a checkpoint of TF-slim's Inception-v1: it has no "
       f'variable {_PREFIX}...'
     )
-  problems = []
-  for name, expected in _expected_shapes(values).items():
-    if name not in values:
-      problems.append(f'{name} is missing')
-    elif values[name].shape != expected:
-      problems.append(f'{name} is {values[name].shape} instead of {expected}')
-  if problems:
-    raise errors.InputError(
-      f'{path} does not fit Inception-v1: {"; ".join(problems)}'
-    )
+  found = {name: tensor.shape for name, tensor in checkpoint.tensors.items()}
+  expected = _expected_shapes(found)
+  checkpoints.check_shapes(path, expected, found)
+  values = checkpoints.float_values(checkpoint, expected)
+  checkpoints.check_values(path, values)
   return values
+
+
+def _is_inception_v1(checkpoint):
+  return any(name.startswith(_PREFIX) for name in checkpoint.tensors)
 
 
 def _image_unit(unit):
@@ -109,47 +105,18 @@ def _image_unit(unit):
   return _PREFIX + inception_v1.image_name(unit)
 
 
-def _expected_shapes(values):
-  """{name: shape} of slim's network, but its logits, as wide as `values`."""
-  channels = {
-    f'{_image_unit(unit)}/weights': layer.channels
-    for unit, layer in i3d.conv_layers()
+def _expected_shapes(found):
+  """Shapes by name of slim's network but its logits, as wide as one found."""
+  weights = {
+    unit: f'{_image_unit(unit)}/weights' for unit, _ in i3d.conv_layers()
   }
-  # Channel counts are rounded down, so the largest ratio gives all of them.
-  ratios = [
-    values[name].shape[-1] / channels[name] for name in channels.keys() & values
-  ]
-  network = inception_v1.InceptionV1(
-    depth_multiplier=max([_NARROWEST, *ratios])
+  multiplier = i3d.fitting_multiplier(
+    {unit: found[name][-1] for unit, name in weights.items() if found.get(name)}
   )
-  # A graph that is never run makes the variables but does not fill them.
-  with tf.Graph().as_default():
-    network(tf.zeros([1, 224, 224, 3]), is_training=False)
-  scope = network.name_scope.name
-  return {
-    f'{_PREFIX}{name}': tuple(variable.shape)
-    for variable in network.variables
-    for name in [variable.name.removeprefix(scope).removesuffix(':0')]
-    if not name.startswith('Logits/')
-  }
-
-
-def _load(path):
-  """The variables below `InceptionV1/` in a checkpoint, by name."""
-  if not any(pathlib.Path(f'{path}{end}').is_file() for end in ('.index', '')):
-    raise errors.InputError(
-      f'{path}: no checkpoint found; name it by what its .index and .data '
-      'files have in common, or by its one file if it is in the old format'
-    )
-  try:
-    reader = tf.train.load_checkpoint(str(path))
-    return {
-      name: reader.get_tensor(name)
-      for name in reader.get_variable_to_shape_map()
-      if name.startswith(_PREFIX)
-    }
-  except (tf.errors.OpError, IndexError, RuntimeError, ValueError) as error:
-    raise errors.InputError(
-      f'{path} is damaged or no TensorFlow checkpoint '
-      f'({str(error).splitlines()[0]}); copy it again from its source'
-    ) from error
+  shapes, _ = i3d.weight_shapes(3, multiplier, inception_v1.LAYERS, axes=2)
+  expected = {}
+  for unit, shape in shapes.items():
+    expected[f'{_PREFIX}{unit}/weights'] = shape
+    for leaf in ('beta', 'moving_mean', 'moving_variance'):
+      expected[f'{_PREFIX}{unit}/BatchNorm/{leaf}'] = shape[-1:]
+  return expected

@@ -6,7 +6,7 @@ import re
 
 import tensorflow as tf
 
-from two_stream import checkpoints, errors, inflation
+from two_stream import checkpoint_files, checkpoints, errors, inflation
 
 v1 = tf.compat.v1
 
@@ -51,11 +51,13 @@ def newest_whole(train_dir):
 def _damage(path):
   """What is wrong with a checkpoint, '' if nothing is."""
   try:
-    reader = tf.train.load_checkpoint(str(path))
-    for name in reader.get_variable_to_shape_map():
-      reader.get_tensor(name)  # Compares its checksum.
-  except (tf.errors.OpError, IndexError, RuntimeError, ValueError) as error:
-    return str(error).splitlines()[0]
+    checkpoint = checkpoint_files.load(path)
+    readable = [
+      name for name, tensor in checkpoint.tensors.items() if tensor.dtype
+    ]
+    checkpoints.check_values(path, checkpoint.values(readable))
+  except errors.InputError as error:
+    return str(error)
   return ''
 
 

@@ -1,0 +1,114 @@
+"""Checkpoint files made by hand, so that any part of them can be wrong.
+
+The checksums are right unless a test breaks them: what is wrong lies deeper
+than a checksum sees.
+"""
+
+import struct
+
+import tensorflow as tf
+from tensorflow.core.protobuf import tensor_bundle_pb2
+
+MAGIC = struct.pack('<Q', 0xDB4775248B80FB57)
+TRAILER = 5  # Bytes of a block's type and CRC.
+INDEX = '.index'
+DATA = '.data-00000-of-00001'
+
+
+def crc32c(content):
+  """The Castagnoli CRC, bit by bit."""
+  crc = 0xFFFFFFFF
+  for byte in content:
+    crc ^= byte
+    for _ in range(8):
+      crc = crc >> 1 ^ (0x82F63B78 if crc & 1 else 0)
+  return crc ^ 0xFFFFFFFF
+
+
+def masked(crc):
+  """As TensorFlow stores a CRC."""
+  return ((crc >> 15 | crc << 17) + 0xA282EAD8) & 0xFFFFFFFF
+
+
+def varint(number):
+  """As in protocol buffers."""
+  encoded = bytearray()
+  while number > 0x7F:
+    encoded.append(number & 0x7F | 0x80)
+    number >>= 7
+  encoded.append(number)
+  return bytes(encoded)
+
+
+def block(rows, kind=0):
+  """The bytes of a block with its type and CRC.
+
+  Args:
+    rows: list of (key, value), bytes.
+    kind: 1 says that it is compressed.
+  """
+  content = bytearray()
+  for key, value in rows:
+    content += varint(0) + varint(len(key)) + varint(len(value)) + key + value
+  content += struct.pack('<2I', 0, 1) + bytes([kind])
+  return bytes(content) + struct.pack('<I', masked(crc32c(content)))
+
+
+def footer(offset, size):
+  """The end of a table whose block of handles is there."""
+  handles = varint(0) + varint(0) + varint(offset) + varint(size)
+  return handles.ljust(40, b'\0') + MAGIC
+
+
+def table(rows, kind=0):
+  """The bytes of a table file of one block.
+
+  Args:
+    rows: list of (key, value), bytes.
+    kind: of the block.
+  """
+  content = block(rows, kind)
+  handle = varint(0) + varint(len(content) - TRAILER)
+  handles = block([(rows[-1][0], handle)])
+  return content + handles + footer(len(content), len(handles) - TRAILER)
+
+
+def entry(shape, offset=0, size=None, dtype=tf.float32, **fields):
+  """A `BundleEntryProto` of a tensor; the size is that of its shape."""
+  proto = tensor_bundle_pb2.BundleEntryProto(
+    dtype=tf.as_dtype(dtype).as_datatype_enum, offset=offset, **fields
+  )
+  for length in shape:
+    proto.shape.dim.add(size=length)
+  count = tf.as_dtype(dtype).size
+  for length in shape:
+    count *= length
+  proto.size = count if size is None else size
+  return proto
+
+
+def write(path, entries, data=b'', num_shards=1, endianness=0):
+  """Writes a checkpoint.
+
+  Args:
+    path: its prefix.
+    entries: name -> `entry`, or bytes to stand for one.
+    data: bytes of the data file; or how many zeros, which take no room.
+    num_shards: as the header tells.
+    endianness: as the header tells.
+  """
+  header = tensor_bundle_pb2.BundleHeaderProto(
+    num_shards=num_shards, endianness=endianness
+  )
+  header.version.producer = 1
+  rows = [(b'', header.SerializeToString())]
+  for name, proto in sorted(entries.items()):
+    value = proto if isinstance(proto, bytes) else proto.SerializeToString()
+    rows.append((name.encode(), value))
+  path.parent.mkdir(parents=True, exist_ok=True)
+  path.with_name(path.name + INDEX).write_bytes(table(rows))
+  with path.with_name(path.name + DATA).open('wb') as stream:
+    if isinstance(data, int):
+      stream.truncate(data)
+    else:
+      stream.write(data)

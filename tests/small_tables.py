@@ -15,13 +15,20 @@ INDEX = '.index'
 DATA = '.data-00000-of-00001'
 
 
+def _of_byte(crc):
+  for _ in range(8):
+    crc = crc >> 1 ^ (0x82F63B78 if crc & 1 else 0)
+  return crc
+
+
+_OF_BYTES = [_of_byte(byte) for byte in range(256)]
+
+
 def crc32c(content):
-  """The Castagnoli CRC, bit by bit."""
+  """The Castagnoli CRC, byte by byte."""
   crc = 0xFFFFFFFF
   for byte in content:
-    crc ^= byte
-    for _ in range(8):
-      crc = crc >> 1 ^ (0x82F63B78 if crc & 1 else 0)
+    crc = crc >> 8 ^ _OF_BYTES[(crc ^ byte) & 0xFF]
   return crc ^ 0xFFFFFFFF
 
 

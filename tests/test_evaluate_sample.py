@@ -221,6 +221,30 @@ def test_the_other_streams_checkpoint_is_one_line(rgb_data, tmp_path):
   assert result.stderr.count('\n') == 1
 
 
+def test_no_path_is_a_pattern(rgb_data, tmp_path):
+  shutil.copytree(rgb_data, tmp_path / 'data[1]*')
+  flags = ['--eval_type=rgb', '--top_k=3']
+  result = evaluate(*flags, f'--data_dir={tmp_path}/data[1]*')
+  assert result.returncode == 0, result.stderr
+  assert result.stdout == evaluate(*flags, f'--data_dir={rgb_data}').stdout
+
+
+def test_a_network_that_is_not_finite_is_one_line(rgb_data, tmp_path):
+  """All but its logits: behind ReLU nobody would see it."""
+  shutil.copytree(rgb_data, tmp_path, dirs_exist_ok=True)
+  path = tmp_path / 'checkpoints' / 'rgb_imagenet' / 'model.ckpt'
+  values = {
+    name: value if name.startswith('Logits/') else np.full_like(value, np.nan)
+    for name, value in checkpoints.read(path).items()
+  }
+  checkpoints.write(values, path, 'RGB')
+  result = evaluate('--eval_type=rgb', f'--data_dir={tmp_path}')
+  name = 'RGB/inception_i3d/Conv3d_1a_7x7/conv_3d/w'
+  printed.assert_one_line_error(
+    result, f'{path}: {name} is not finite (228 of 230 variables'
+  )
+
+
 def test_the_data_directory_decides_the_frame_rate(rgb_data, tmp_path):
   shutil.copytree(rgb_data, tmp_path, dirs_exist_ok=True)
   (tmp_path / 'parameters.json').write_text('{}')

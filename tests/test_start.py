@@ -67,5 +67,20 @@ def test_the_newest_checkpoint_is_found_without_tensorflows_list(
   assert tf.train.latest_checkpoint(str(tmp_path)) == newest
 
 
+def test_a_checkpoint_that_is_not_finite_is_passed_over(
+  seven_classes, tmp_path, caplog
+):
+  """No training gets anywhere from it."""
+  folder = tmp_path / 'run[1]'
+  values = checkpoints.read(seven_classes)
+  checkpoints.write(values, folder / 'model.ckpt-1', 'RGB')
+  name = 'Conv3d_2b_1x1/batch_norm/beta'
+  values[name] = np.full_like(values[name], np.nan)
+  checkpoints.write(values, folder / 'model.ckpt-2', 'RGB')
+  assert start.newest_whole(folder) == str(folder / 'model.ckpt-1')
+  assert f'model.ckpt-2 is skipped: {folder}/model.ckpt-2: ' in caplog.text
+  assert f'{name} is not finite (1 of 230 variables' in caplog.text
+
+
 def test_without_a_checkpoint_there_is_nothing_to_continue(tmp_path):
   assert start.newest_whole(tmp_path) is None

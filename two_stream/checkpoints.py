@@ -100,7 +100,7 @@ def restore(module, path, scope=None):
     name: _stored_shape(name, variable.shape.as_list())
     for name, variable in targets.items()
   }
-  check_shapes(path, expected, reader.shapes)
+  check_tensors(path, expected, reader.tensors)
   for name, variable in targets.items():
     variable.assign(values[name].reshape(variable.shape))
 
@@ -150,20 +150,23 @@ def write(values, path, scope):
     _publish(temporary, path)
 
 
-def check_shapes(path, expected, found):
+def check_tensors(path, expected, found):
   """Raises InputError unless a checkpoint has a network's variables.
 
   Args:
     path: of the checkpoint, for the message, which names all that is wrong.
     expected: name -> shape, a list.
-    found: the same.
+    found: name -> `checkpoint_files.Tensor`.
   """
   problems = []
   for name, shape in sorted(expected.items()):
-    if name not in found:
+    tensor = found.get(name)
+    if not tensor:
       problems.append(f'{name} is missing')
-    elif found[name] != shape:
-      problems.append(f'{name} is {found[name]} instead of {shape}')
+    elif tensor.shape != shape:
+      problems.append(f'{name} is {tensor.shape} instead of {shape}')
+    elif not (tensor.dtype and tensor.dtype.is_floating):
+      problems.append(f'{name} is not of floating-point numbers')
   if problems:
     raise errors.InputError(
       f'{path} does not fit the network: {"; ".join(problems)}'
@@ -171,7 +174,7 @@ def check_shapes(path, expected, found):
 
 
 def float_values(checkpoint, names):
-  """Reads floating-point variables.
+  """Reads variables that `check_tensors` has passed.
 
   Args:
     checkpoint: a `checkpoint_files.Checkpoint`.
@@ -181,19 +184,15 @@ def float_values(checkpoint, names):
     float32 arrays by name.
 
   Raises:
-    InputError: if a variable is of another type, or the file is damaged.
+    InputError: if the file is damaged, or values are not finite.
   """
-  for name in names:
-    dtype = checkpoint.tensors[name].dtype
-    if dtype is None or not dtype.is_floating:
-      raise errors.InputError(
-        f'{checkpoint.path}: {name} is not of floating-point numbers'
-      )
   with np.errstate(over='ignore'):  # Of float64, to infinity.
-    return {
+    values = {
       name: value.astype(np.float32, copy=False)
       for name, value in checkpoint.values(names).items()
     }
+  check_values(checkpoint.path, values)
+  return values
 
 
 def check_values(path, values):
@@ -224,34 +223,33 @@ class _Reader:
   """A checkpoint that holds one whole network.
 
   Attributes:
+    tensors: a `checkpoint_files.Tensor` by path in the network; the shapes of
+      BatchNorm's are [C], however they are stored.
     description: a `Description`.
-    shapes: shapes of the network's variables by path in the network;
-      BatchNorm's as [C], however they are stored.
   """
 
   def __init__(self, path):
-    self._path = path
     self._file = checkpoint_files.load(path)
     self._prefix = self._find_prefix()
-    found = {
-      name: _stored_shape(name, tensor.shape)
+    self.tensors = {
+      name: tensor._replace(shape=_stored_shape(name, tensor.shape))
       for full_name, tensor in self._file.tensors.items()
       for name in [full_name.removeprefix(self._prefix)]
       if full_name.startswith(self._prefix)
     }
-    self.description = _describe(found, self._prefix)
-    self.shapes = _network_shapes(self.description)
-    check_shapes(path, self.shapes, found)
+    self.description = _describe(self.tensors, self._prefix)
+    self._shapes = _network_shapes(self.description)
+    check_tensors(path, self._shapes, self.tensors)
 
   def values(self):
-    """float32 arrays of all of `shapes`, which are finite."""
-    full_names = {self._prefix + name: name for name in self.shapes}
-    values = {
-      full_names[name]: value.reshape(self.shapes[full_names[name]])
-      for name, value in float_values(self._file, full_names).items()
+    """float32 arrays by path in the network, which are finite."""
+    values = float_values(
+      self._file, [self._prefix + name for name in self._shapes]
+    )
+    return {
+      name: values[self._prefix + name].reshape(shape)
+      for name, shape in self._shapes.items()
     }
-    check_values(self._path, values)
-    return values
 
   def _find_prefix(self):
     prefixes = [
@@ -264,15 +262,16 @@ class _Reader:
       or prefixes[0] + _LOGITS_WEIGHTS not in self._file.tensors
     ):
       raise errors.InputError(
-        f'{self._path} is not the checkpoint of one I3D network: it has '
+        f'{self._file.path} is not the checkpoint of one I3D network: it has '
         f'{len(self._file.tensors)} variables, and {len(prefixes)} of them '
         f'named {_FIRST_WEIGHTS} with {_LOGITS_WEIGHTS} beside it'
       )
     return prefixes[0]
 
 
-def _describe(shapes, prefix):
-  """The `Description` of shapes by path in the network."""
+def _describe(tensors, prefix):
+  """The `Description` of the tensors by path in the network."""
+  shapes = {name: tensor.shape for name, tensor in tensors.items()}
   parts = [name.rpartition('/') for name in shapes]
   return Description(
     # Without an axis to tell, 1; then the shape turns out to be wrong.

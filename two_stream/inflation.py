@@ -88,12 +88,9 @@ def _read_image_network(path):
       f"{path} is not a checkpoint of TF-slim's Inception-v1: it has no "
       f'variable {_PREFIX}...'
     )
-  found = {name: tensor.shape for name, tensor in checkpoint.tensors.items()}
-  expected = _expected_shapes(found)
-  checkpoints.check_shapes(path, expected, found)
-  values = checkpoints.float_values(checkpoint, expected)
-  checkpoints.check_values(path, values)
-  return values
+  expected = _expected_shapes(checkpoint.tensors)
+  checkpoints.check_tensors(path, expected, checkpoint.tensors)
+  return checkpoints.float_values(checkpoint, expected)
 
 
 def _is_inception_v1(checkpoint):
@@ -105,15 +102,17 @@ def _image_unit(unit):
   return _PREFIX + inception_v1.image_name(unit)
 
 
-def _expected_shapes(found):
-  """Shapes by name of slim's network but its logits, as wide as one found."""
-  weights = {
-    unit: f'{_image_unit(unit)}/weights' for unit, _ in i3d.conv_layers()
+def _expected_shapes(tensors):
+  """Shapes by name of slim's network but its logits, as wide as `tensors`."""
+  found = {
+    unit: tensors[name].shape[-1]
+    for unit, _ in i3d.conv_layers()
+    for name in [f'{_image_unit(unit)}/weights']
+    if name in tensors and tensors[name].shape
   }
-  multiplier = i3d.fitting_multiplier(
-    {unit: found[name][-1] for unit, name in weights.items() if found.get(name)}
+  shapes, _ = i3d.weight_shapes(
+    3, i3d.fitting_multiplier(found), inception_v1.LAYERS, axes=2
   )
-  shapes, _ = i3d.weight_shapes(3, multiplier, inception_v1.LAYERS, axes=2)
   expected = {}
   for unit, shape in shapes.items():
     expected[f'{_PREFIX}{unit}/weights'] = shape

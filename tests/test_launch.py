@@ -511,3 +511,38 @@ def test_training_survives_kill_9(task, num_backup, records, tmp_path):
     assert not continued
   else:
     assert int(continued[-1]) >= step > 0
+
+
+@pytest.mark.slow
+def test_a_job_that_diverged_goes_on_as_its_advice_says(records, tmp_path):
+  train_dir = tmp_path / 'rgb'
+
+  def run(rates, max_steps):
+    return subprocess.run(
+      [
+        *(sys.executable, ROOT / 'launch' / 'local.py', '--num_workers=2'),
+        *('--num_ps=2', '--', '--stream=rgb', '--replicas_to_aggregate=2'),
+        *(f'--records_dir={records}', f'--train_dir={train_dir}'),
+        *('--depth_multiplier=0.0625', '--num_frames=9', '--batch_size=1'),
+        *(f'--max_steps={max_steps}', f'--learning_rates={rates}'),
+        '--checkpoint_seconds=0.1',
+      ],
+      env=ENVIRON,
+      capture_output=True,
+      text=True,
+      check=False,
+    )
+
+  result = run('0:0.05,4:1e4', 200)
+  assert result.returncode == 1
+  named, step = re.search(
+    r'\[chief\] error: step .* (\S+) is the last checkpoint from before; lower '
+    r'--learning_rates from step (\d+) on and run again',
+    result.stderr,
+  ).groups()
+  assert 0 < int(step) <= 4
+  assert not (train_dir / 'export').exists()
+  result = run(f'0:0.05,{step}:0.01', 8)
+  assert result.returncode == 0, result.stderr
+  assert f'continuing from {named}\n' in result.stderr
+  assert (train_dir / 'export' / 'model.ckpt.index').exists()

@@ -1,12 +1,17 @@
 """Bars leave room for what else is said, on terminals and in log files."""
 
 import fcntl
+import itertools
 import os
 import pty
+import re
 import struct
 import subprocess
 import sys
 import termios
+import time
+
+import tqdm
 
 from two_stream import progress
 
@@ -31,6 +36,17 @@ def test_a_bar_in_a_log_is_a_line_for_each_of_its_states(capsys):
   first, last = output.splitlines()
   assert first.startswith('0%|') and ' 0/5 ' in first
   assert last.startswith('100%|') and ' 5/5 ' in last
+
+
+def test_a_bar_goes_on_when_the_clock_is_set_back(capsys, monkeypatch):
+  wall_clock, seconds = itertools.count(1e9, -3600), [0]
+  monkeypatch.setattr(tqdm.std, 'time', lambda: next(wall_clock))
+  monkeypatch.setattr(time, 'monotonic', lambda: seconds[0])
+  for _ in progress.bar(range(5)):
+    seconds[0] += 20
+  states = re.findall(r'\d/5', capsys.readouterr().err)
+  # A state a half minute in a log, and the last.
+  assert states == ['0/5', '2/5', '4/5', '5/5']
 
 
 def test_messages_in_a_log_begin_their_lines():

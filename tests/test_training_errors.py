@@ -36,7 +36,7 @@ Hint: If you want to see a list of allocated tensors when OOM happens..."""
   job = small_training.job('records', 'run')
   with (
     pytest.raises(errors.InputError, match=re.escape(f'{reason}; {remedy}')),
-    training_errors.explained(job, step=None),
+    training_errors.explained(job, step=None, advice=None),
   ):
     raise tf.errors.ResourceExhaustedError(None, None, message)
 
@@ -46,5 +46,8 @@ Hint: If you want to see a list of allocated tensors when OOM happens..."""
 )
 def test_other_errors_are_left_to_a_restart(kind):
   job = small_training.job('records', 'run')
-  with pytest.raises(kind), training_errors.explained(job, step=None):
+  with (
+    pytest.raises(kind),
+    training_errors.explained(job, step=None, advice=None),
+  ):
     raise kind(None, None, 'the ps is gone')

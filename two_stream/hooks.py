@@ -145,6 +145,7 @@ class Progress(v1.train.SessionRunHook):
     del coord
     step = int(session.run(self._replica.global_step))
     if self._bar is None:
+      self._writer.add_graph(session.graph)
       self._bar = progress.bar(total=self._max_steps, initial=step, unit='step')
     else:
       logging.warning('a ps was lost; continuing from step %d', step)
@@ -203,36 +204,22 @@ class Progress(v1.train.SessionRunHook):
 class TellWatch(v1.train.SessionRunHook):
   """Tells a `watch.Watch` of progress, and how to save in an emergency."""
 
-  def __init__(self, watch, replica, saver=None, path=None):
-    """`saver` saves to `path`; None where this task does not save."""
+  def __init__(self, watch, save_now=None):
+    """`save_now` is a function of the session; None where none saves."""
     self._watch = watch
-    self._replica = replica
-    self._saver = saver
-    self._path = path
-
-  def begin(self):
-    """Makes the last op of the graph."""
-    self._step = self._replica.global_step.read_value()
+    self._save_now = save_now
 
   def after_create_session(self, session, coord):
     """Gives the watch the new session."""
     del coord
     self._watch.progress()
-    if self._saver is not None:
-      self._watch.save = functools.partial(self._save, session)
+    if self._save_now is not None:
+      self._watch.save = functools.partial(self._save_now, session)
 
   def after_run(self, run_context, run_values):
     """Restarts the clock."""
     del run_context, run_values
     self._watch.progress()
-
-  def _save(self, session):
-    with self._replica.graph.as_default():
-      try:
-        step = int(session.run(self._step))
-      except RuntimeError:  # The session is closed: it saved as it ended.
-        return
-      self._saver.save(session, self._path, step, write_meta_graph=False)
 
 
 def missing_tasks_message(place, seconds):

@@ -1,6 +1,7 @@
 """Progress on stderr: often on a terminal, seldom in a log file."""
 
 import sys
+import time
 import weakref
 
 import tqdm
@@ -19,11 +20,11 @@ def bar(iterable=None, **options):
     The tqdm.tqdm. In a log file each of its states is a line.
   """
   terminal = sys.stderr.isatty()
-  made = tqdm.tqdm(
+  made = _Bar(
     iterable,
     file=sys.stderr if terminal else _Log(),
     mininterval=0.5 if terminal else 30,
-    maxinterval=10 if terminal else 60,
+    miniters=1,  # Else it counts how many there are to an interval, and waits.
     **options,
   )
   _bars.add(made)
@@ -38,6 +39,22 @@ def make_room():
   if sys.stderr.isatty():
     for each in list(_bars):
       each.clear()
+
+
+class _Bar(tqdm.tqdm):
+  """A bar that goes by the monotonic clock.
+
+  tqdm's goes by the wall clock: where that is set back by an hour, the bar
+  stands still for an hour.
+  """
+
+  @property
+  def _time(self):
+    return time.monotonic
+
+  @_time.setter
+  def _time(self, clock):
+    """Ignores the clock that tqdm sets."""
 
 
 class _Log:

@@ -14,6 +14,25 @@ v1 = tf.compat.v1
 _INDEX = re.compile(r'model\.ckpt-(\d+)\.index')
 
 
+def checkpoint_path(train_dir, step):
+  """The prefix of the training checkpoint of a step."""
+  return str(pathlib.Path(train_dir, f'model.ckpt-{step}'))
+
+
+def saved_steps(train_dir):
+  """The steps of the training checkpoints in a folder, in order.
+
+  Names with an index count, whether or not the files are whole. There are none
+  in a folder that does not exist yet.
+  """
+  try:
+    names = [path.name for path in pathlib.Path(train_dir).iterdir()]
+  except FileNotFoundError:
+    return []
+  indices = [_INDEX.fullmatch(name) for name in names]
+  return sorted(int(index[1]) for index in indices if index)
+
+
 def newest_whole(train_dir):
   """Makes the newest whole checkpoint the one that TensorFlow restores.
 
@@ -32,8 +51,7 @@ def newest_whole(train_dir):
     InputError: if there are checkpoints and none is whole.
   """
   folder = pathlib.Path(train_dir)
-  indices = [_INDEX.fullmatch(path.name) for path in folder.iterdir()]
-  steps = sorted(int(index[1]) for index in indices if index)
+  steps = saved_steps(folder)
   names = [f'model.ckpt-{step}' for step in steps]
   while names and (reason := _damage(folder / names[-1])):
     logging.warning('%s is skipped: %s', folder / names.pop(), reason)

@@ -20,6 +20,7 @@ from two_stream import (
   checkpoints,
   clips,
   cluster,
+  divergence,
   errors,
   evaluator,
   hooks,
@@ -27,6 +28,7 @@ from two_stream import (
   mirroring,
   recipe,
   record_index,
+  saving,
   shard_folder,
   shards,
   start,
@@ -188,23 +190,28 @@ def _loop(job, place, replica, target, init_fn, index, watching):
     saver = v1.train.Saver(max_to_keep=5, save_relative_paths=True)
     sign_off = cluster.sign_off_ops(place)
     scaffold = v1.train.Scaffold(init_fn=init_fn, saver=saver)
-    all_hooks = _hooks(job, place, replica, saver, index, watching)
-    with training_errors.explained(job, lambda: stop.step):
+    save = None
+    advice = functools.partial(divergence.advice_of_worker, job.train_dir)
+    if place.is_chief:
+      save = saving.SaveCheckpoints(
+        replica, saver, job.train_dir, job.max_steps, job.checkpoint_seconds
+      )
+      advice = save.advice
+    all_hooks = [*_hooks(job, place, replica, save, index, watching), stop]
+    with training_errors.explained(job, lambda: stop.step, advice):
       _wait_for_chief(place, target, watching)
       with v1.train.MonitoredTrainingSession(
         target,
         place.is_chief,
         checkpoint_dir=job.train_dir,
         scaffold=scaffold,
-        hooks=[*all_hooks, stop],
-        save_checkpoint_secs=job.checkpoint_seconds,
+        hooks=all_hooks,
+        save_checkpoint_secs=None,  # One of the hooks does.
         save_summaries_steps=None,
         save_summaries_secs=None,
         log_step_count_steps=None,
         # The chief's thread waits for gradients, which nobody sends any more.
         stop_grace_period_secs=1,
-        # The graph is in the summaries; nothing reads it from checkpoints.
-        save_graph_def=False,
         config=place.session_config(),
       ) as session:
         while not session.should_stop():
@@ -213,11 +220,11 @@ def _loop(job, place, replica, target, init_fn, index, watching):
       with v1.Session(target, config=place.session_config()) as session:
         session.run(sign_off)
   if place.is_chief and stop.step >= job.max_steps:
-    with training_errors.explained(job, lambda: stop.step):
+    with training_errors.explained(job, lambda: stop.step, advice):
       export(job)
 
 
-def _hooks(job, place, replica, saver, index, watching):
+def _hooks(job, place, replica, save, index, watching):
   aggregate = job.hyperparameters.replicas_to_aggregate
   tokens = training_graph.tokens_per_step(aggregate, place.num_workers)
   every_worker = [
@@ -227,9 +234,7 @@ def _hooks(job, place, replica, saver, index, watching):
     ),
     hooks.StartReading(replica, aggregate, place.num_workers),
     hooks.ReportDamage(replica, index, job.max_damaged_records),
-    hooks.TellWatch(
-      watching, replica, saver if place.is_chief else None, job.prefix
-    ),
+    hooks.TellWatch(watching, save and save.save_now),
   ]
   if not place.is_chief:
     return every_worker
@@ -237,6 +242,7 @@ def _hooks(job, place, replica, saver, index, watching):
     every_worker.append(hooks.ReplaceLostTokens(replica, place.num_workers))
   clips_per_step = aggregate * job.hyperparameters.batch_size
   return [
+    save,  # Before the first token is handed out.
     *every_worker,
     hooks.Progress(replica, job.max_steps, clips_per_step, job.train_dir),
   ]

@@ -12,12 +12,13 @@ from two_stream import errors, training_graph
 
 
 @contextlib.contextmanager
-def explained(job, step):
+def explained(job, step, advice):
   """Turns TensorFlow's errors in the block into `InputError`s.
 
   Args:
     job: a `sync_training.Job`.
     step: function that tells the number of steps done.
+    advice: function that tells how to go on after divergence.
 
   Raises:
     InputError: naming what is wrong and the remedy.
@@ -31,22 +32,20 @@ def explained(job, step):
     tf.errors.PermissionDeniedError,
     tf.errors.ResourceExhaustedError,
   ) as error:
-    explanation = _explanation(job, step, error)
+    explanation = _explanation(job, step, advice, error)
     if explanation is None:
       raise
     raise errors.InputError(explanation) from error
 
 
-def _explanation(job, step, error):
+def _explanation(job, step, advice, error):
   """One line; None if the error is not a known one."""
   # Before it stands where the ops were made, after it how they are called.
   reason = error.message.partition('\n\t [[')[0].rpartition('\n')[2]
   if training_graph.NOT_FINITE in error.message:
-    last = tf.train.latest_checkpoint(str(job.train_dir))
     return (
       f'step {step()}: {training_graph.NOT_FINITE}; stopped before it was '
-      f'applied. {last} is the last checkpoint; lower --learning_rates and '
-      'run again'
+      f'applied. {advice()}'
     )
   if 'IteratorGetNext' in error.message:
     return (

@@ -17,7 +17,7 @@ from typing import NamedTuple
 import tensorflow as tf
 
 import i3d
-from two_stream import checkpoints, clips, cluster, recipe
+from two_stream import checkpoints, clips, cluster, divergence, recipe
 
 v1 = tf.compat.v1
 
@@ -68,6 +68,7 @@ class TrainingGraph(NamedTuple):
       the number of updates that the next gradient will have seen.
     measures: dict of scalars: loss, accuracy, learning_rate, gradient_norm and
       dropped_gradients, of all replicas so far.
+    bounds: `divergence.Bounds` of the loss and of the weights.
     batch: the dict of `clips.training_clips`.
     first_batch: placeholder, fed to `start_reading`.
     start_reading: op.
@@ -79,6 +80,7 @@ class TrainingGraph(NamedTuple):
   global_step: tf.Variable
   train: tf.Tensor
   measures: dict
+  bounds: divergence.Bounds
   batch: dict
   first_batch: tf.Tensor
   start_reading: tf.Operation
@@ -155,7 +157,8 @@ def build(hyperparameters, num_classes, make_dataset, place):
       'gradient_norm': norm,
       'dropped_gradients': dropped,
     },
-    {key: value for key, value in batch.items() if key != 'clip'},
+    divergence.bounds(network, num_classes, hyperparameters.weight_decay),
+    batch,
     first_batch,
     iterator.initializer,
   )

@@ -102,6 +102,13 @@ flags.DEFINE_float(
   'After how long without a step the chief says which tasks do not answer.',
   lower_bound=1,
 )
+flags.DEFINE_float(
+  'wait_minutes',
+  60,
+  'How long, beyond --checkpoint_seconds, the evaluator waits for a new '
+  'checkpoint before it ends with status 1.',
+  lower_bound=0,
+)
 flags.DEFINE_integer(
   'max_damaged_records', 100, 'More of them end the run.', lower_bound=0
 )
@@ -138,6 +145,7 @@ def main():
     checkpoint_seconds=FLAGS.checkpoint_seconds,
     stall_seconds=FLAGS.stall_seconds,
     max_damaged_records=FLAGS.max_damaged_records,
+    wait_minutes=FLAGS.wait_minutes,
   )
   return sync_training.run(job, place())
 

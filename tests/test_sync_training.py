@@ -291,15 +291,6 @@ def test_the_evaluator_ranks_the_validation_split(data, whole, caplog):
   assert shares['validation/top_5'] == 1
 
 
-def test_the_evaluator_ends_with_a_last_checkpoint_that_is_damaged(
-  data, whole, tmp_path, caplog
-):
-  shutil.copytree(whole, tmp_path, dirs_exist_ok=True)
-  (tmp_path / 'model.ckpt-4.data-00000-of-00001').write_bytes(b'')
-  evaluator.follow(small_training.job(data, tmp_path, 4))
-  assert f'{tmp_path}/model.ckpt-4 is damaged' in caplog.text
-
-
 def test_the_evaluator_needs_labels(whole, tmp_path):
   small_records.write(tmp_path, 'validation', ((5,),), label=records.NO_LABEL)
   with pytest.raises(errors.InputError, match='no clip has a label'):

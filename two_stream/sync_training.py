@@ -54,6 +54,8 @@ class Job(NamedTuple):
     checkpoint_seconds: time between checkpoints.
     stall_seconds: how long without a step until the chief says why.
     max_damaged_records: more than these end the run.
+    wait_minutes: how long, beyond the time between checkpoints, the evaluator
+      waits for one.
   """
 
   hyperparameters: training_graph.Hyperparameters
@@ -64,6 +66,7 @@ class Job(NamedTuple):
   checkpoint_seconds: float = 600
   stall_seconds: float = 300
   max_damaged_records: int = 100
+  wait_minutes: float = 60
 
   @property
   def prefix(self):

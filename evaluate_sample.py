@@ -35,12 +35,12 @@ _IMAGENET_PRETRAINED = flags.DEFINE_boolean(
   'Use the checkpoints that started from ImageNet weights; '
   '--noimagenet_pretrained those from scratch. rgb600 is from scratch anyway.',
 )
-_DATA_DIR = flags.DEFINE_string(
+_DATA_DIR = cli.define_path(
   'data_dir',
   str(pathlib.Path(__file__).parent / 'data'),
   'Folder of label maps and checkpoints, laid out as in data/README.md.',
 )
-_SAMPLE = flags.DEFINE_string(
+_SAMPLE = cli.define_path(
   'sample',
   None,
   'A video, or the PREFIX of PREFIX_rgb.npy and PREFIX_flow.npy '
@@ -57,7 +57,7 @@ _PRECISION = flags.DEFINE_enum(
   'Of weights and activations. bfloat16 pays where the processor has '
   'instructions for it.',
 )
-_REPORT = flags.DEFINE_string(
+_REPORT = cli.define_path(
   'report',
   None,
   'An HTML file to write: the clip, its flow, and the top classes of each '

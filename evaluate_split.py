@@ -19,12 +19,12 @@ from absl import flags
 
 from two_stream import cli, data_directory, errors, labels, shards
 
-_DATA_DIR = flags.DEFINE_string(
+_DATA_DIR = cli.define_path(
   'data_dir',
   str(pathlib.Path(__file__).parent / 'data'),
   'Folder of label map and checkpoints, laid out as in data/README.md.',
 )
-_RECORDS_DIR = flags.DEFINE_string(
+_RECORDS_DIR = cli.define_path(
   'records_dir',
   None,
   'Folder of the shards that preprocess_ssv2.py wrote.',
@@ -46,7 +46,7 @@ _IMAGENET_PRETRAINED = flags.DEFINE_boolean(
   '(--noimagenet_pretrained) those from scratch alone. Default: both, or what '
   'there is.',
 )
-_OUTPUT_DIR = flags.DEFINE_string(
+_OUTPUT_DIR = cli.define_path(
   'output_dir', 'evaluation', 'Folder of the results, made if missing.'
 )
 

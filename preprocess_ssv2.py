@@ -33,17 +33,17 @@ FLAGS = flags.FLAGS
 
 SOME_FAILED = 2
 
-flags.DEFINE_string(
+cli.define_path(
   'videos_dir', None, 'Folder of the <id>.webm files.', required=True
 )
-flags.DEFINE_string(
+cli.define_path(
   'labels_dir',
   None,
   'Folder of labels.json, train.json and so on, in either of their namings.',
   required=True,
 )
-flags.DEFINE_string(
-  'output_dir', None, 'Folder of the shards, made if missing.'
+cli.define_path(
+  'output_dir', None, 'Folder of the shards, made if missing.', required=True
 )
 flags.DEFINE_list(
   'splits', ['train', 'validation'], f'Some of {", ".join(labels.SPLITS)}.'

@@ -27,9 +27,9 @@ from two_stream import cli, recipe, tf_config
 FLAGS = flags.FLAGS
 
 flags.DEFINE_enum('stream', None, list(recipe.STREAMS), 'What to train.')
-flags.DEFINE_string('records_dir', None, 'Folder that preprocessing made.')
-flags.DEFINE_string('train_dir', None, 'Folder of checkpoints and summaries.')
-flags.DEFINE_string(
+cli.define_path('records_dir', None, 'Folder that preprocessing made.')
+cli.define_path('train_dir', None, 'Folder of checkpoints and summaries.')
+cli.define_path(
   'init_checkpoint',
   None,
   "An I3D checkpoint, or TF-slim's 2-D Inception-v1, to start from.",

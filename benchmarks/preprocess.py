@@ -31,7 +31,7 @@ from two_stream import (
 
 FLAGS = flags.FLAGS
 
-flags.DEFINE_string('videos_dir', None, 'Folder of .webm files.', required=True)
+cli.define_path('videos_dir', None, 'Folder of .webm files.', required=True)
 flags.DEFINE_integer('num_videos', 8, 'Videos a round.', lower_bound=1)
 flags.DEFINE_integer('rounds', 2, 'Turns of each worker count.', lower_bound=1)
 flags.DEFINE_list('workers', ['1', '2'], 'Numbers of worker processes.')

@@ -5,15 +5,13 @@ python demo/make_gifs.py       data/sample.webm -> docs/sample_{rgb,flow}.gif
 
 import pathlib
 
-from absl import flags
-
 from two_stream import animations, cli, data_directory, files, samples, video
 
 _ROOT = pathlib.Path(__file__).parent.parent
-_DATA_DIR = flags.DEFINE_string(
+_DATA_DIR = cli.define_path(
   'data_dir', str(_ROOT / 'data'), 'Folder that has sample.webm.'
 )
-_OUTPUT_DIR = flags.DEFINE_string(
+_OUTPUT_DIR = cli.define_path(
   'output_dir', str(_ROOT / 'docs'), 'Folder of the GIFs, made if missing.'
 )
 

@@ -21,7 +21,7 @@ from two_stream import cli, errors, progress
 from two_stream.worker_pool import Failure, worker_pool
 
 FLAGS = flags.FLAGS
-flags.DEFINE_string(
+cli.define_path(
   'output',
   None,
   'Prefix of the checkpoint, as in FOLDER/model.ckpt.',

@@ -25,7 +25,7 @@ from two_stream.worker_pool import Failure, worker_pool
 TIMEOUT = 300  # seconds; a clip takes about two
 
 FLAGS = flags.FLAGS
-flags.DEFINE_string(
+cli.define_path(
   'output_dir', None, 'Folder of the data set; made if need be.', required=True
 )
 flags.DEFINE_integer('num_train', 1020, 'Clips for training.', lower_bound=0)

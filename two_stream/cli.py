@@ -1,12 +1,50 @@
 """How every script starts: flags, one-line errors, exit statuses."""
 
 import os
+import pathlib
 import signal
 import sys
 
 from absl import app, flags, logging
 
 from two_stream import errors, progress
+
+# A flag belongs to the script that defines it, also by `define_path`.
+flags.disclaim_key_flags()
+
+
+class _PathParser(flags.ArgumentParser):
+  """Makes paths absolute, by the folder in which the script was started."""
+
+  syntactic_help = 'a path'
+
+  def parse(self, argument):
+    """Returns a str; `..` behind a link means what it means to the system."""
+    if not argument:
+      raise ValueError('a path is empty')
+    return str(pathlib.Path(argument).absolute())
+
+  def flag_type(self):
+    """What `--helpxml` calls it."""
+    return 'path'
+
+
+def define_path(name, default, help, **options):
+  """Defines a flag whose value is an absolute path.
+
+  Libraries disagree about relative paths: TensorFlow's list of checkpoints has
+  paths that are relative to its own folder.
+
+  Args:
+    name: of the flag.
+    default: a path or None.
+    help: text for `--help`.
+    **options: as of `flags.DEFINE_string`, such as `required`.
+
+  Returns:
+    The flag's `flags.FlagHolder`; its value is a str, or None.
+  """
+  return flags.DEFINE(_PathParser(), name, default, help, **options)
 
 
 def run(main):

@@ -16,6 +16,7 @@ from two_stream import cli, errors
 EVIL = 'a\x1b[2J\nerror: b\u202e\udcff.webm'
 flags.DEFINE_boolean('imagenet_pretrained', True, 'help text')
 flags.DEFINE_string('outcome', 'return', 'help text')
+cli.define_path('folder', None, 'help text')
 def main():
   outcome = flags.FLAGS.outcome
   if outcome == 'input':
@@ -37,6 +38,8 @@ def main():
     raise ConnectionResetError(104, 'Connection reset by peer')
   if outcome == 'interrupt':
     raise KeyboardInterrupt
+  if outcome == 'path':
+    print(flags.FLAGS.folder)
   if outcome == 'print':
     print('a line\n' * 100_000)
   if outcome == 'bug':
@@ -162,3 +165,30 @@ def test_an_unknown_flag_is_refused():
 def test_help_explains_the_flags():
   result = run('--help')
   assert 'imagenet_pretrained' in result.stdout
+  assert '--folder' in result.stdout
+
+
+def test_a_path_is_absolute_and_leads_where_it_led(tmp_path):
+  """`..` behind a link is the folder above the one that it leads to."""
+  (tmp_path / 'work').mkdir()
+  (tmp_path / 'far' / 'away').mkdir(parents=True)
+  (tmp_path / 'work' / 'link').symlink_to(tmp_path / 'far' / 'away')
+  result = run(
+    '--outcome=path',
+    '--folder=link/../x',
+    cwd=tmp_path / 'work',
+    env={**os.environ, 'PYTHONPATH': str(ROOT)},
+  )
+  path = pathlib.Path(result.stdout.rstrip('\n'))
+  assert path.is_absolute()
+  assert path.resolve() == tmp_path.resolve() / 'far' / 'x'
+  assert run('--outcome=path', '--folder=/x').stdout == '/x\n'
+  assert run('--outcome=path').stdout == 'None\n'
+
+
+def test_an_empty_path_is_not_the_working_folder():
+  """As `--folder=$FOLDER` gives it when the variable is not set."""
+  result = run('--outcome=path', '--folder=')
+  assert result.returncode == 1
+  assert 'a path is empty' in result.stderr
+  assert 'Traceback' not in result.stderr

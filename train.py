@@ -4,7 +4,9 @@ r"""One task of a synchronous training job; alone, the whole job.
 
 trains one stream by the published recipe: 64 gradients of 6 clips make a step,
 however many workers compute them. Run the same command again to continue from
-the newest checkpoint. The network ends up in --train_dir/export.
+the newest checkpoint; with other data or hyperparameters it is refused, see
+--train_dir/job.json. The network ends up in --train_dir/export, which is a data
+directory for evaluate_sample.py and evaluate_split.py.
 
 A job of several processes is described by the environment variable TF_CONFIG
 (jobs chief, worker, ps and evaluator), or by --ps_hosts, --worker_hosts,

@@ -23,15 +23,15 @@ python=${PYTHON:-$python}
   --labels_dir="$folder/ssv2/labels" --output_dir="$folder/records"
 
 data=$folder/data
+mkdir -p "$data"
 for stream in rgb flow; do
   "$python" "$here/train.py" --stream=$stream --records_dir="$folder/records" \
     --train_dir="$folder/$stream" --max_steps=10 --learning_rates=0:0.01 \
     --replicas_to_aggregate=1 --batch_size=2 --num_frames=16 \
     --depth_multiplier=0.0625 --batch_norm_decay=0.9
-  mkdir -p "$data/checkpoints/${stream}_scratch"
-  cp "$folder/$stream/export/"* "$data/checkpoints/${stream}_scratch"
+  cp -r "$folder/$stream/export/"{checkpoints,label_map.txt,parameters.json} \
+    "$data"
 done
-cp "$folder/records/label_map.txt" "$data"
 
 # The test split has the one video that is not among the records.
 labels=$folder/ssv2/labels/something-something-v2-test.json

@@ -46,8 +46,9 @@ train() {
     --depth_multiplier=0.25 --num_frames=16 --batch_size=4 \
     --dropout_keep_prob=0.8 --batch_norm_decay=0.99 --checkpoint_seconds=60 \
     "${@:5}"
-  mkdir -p "$data/checkpoints/$name"
-  cp "$folder/$name/export/"* "$data/checkpoints/$name"
+  mkdir -p "$data"
+  cp -r "$folder/$name/export/"{checkpoints,label_map.txt,parameters.json} \
+    "$data"
 }
 
 for stream in rgb flow; do
@@ -56,6 +57,5 @@ for stream in rgb flow; do
     --init_checkpoint="$folder/inception_v1/model.ckpt"
 done
 
-cp "$folder/records/"{label_map.txt,parameters.json} "$data"
 # A clip of the test split, pushed from left to right.
 cp "$folder/ssv2/20bn-something-something-v2/189.webm" "$data/sample.webm"

@@ -16,6 +16,7 @@ from two_stream import cli, errors
 EVIL = 'a\x1b[2J\nerror: b\u202e\udcff.webm'
 flags.DEFINE_boolean('imagenet_pretrained', True, 'help text')
 flags.DEFINE_string('outcome', 'return', 'help text')
+flags.DEFINE_float('share', 0.5, 'help text', 0, 1)
 cli.define_path('folder', None, 'help text')
 def main():
   outcome = flags.FLAGS.outcome
@@ -159,6 +160,14 @@ def test_an_unknown_flag_is_refused():
   result = run('--eval_typ=rgb')
   assert result.returncode == 1
   assert 'eval_typ' in result.stderr
+  assert 'Traceback' not in result.stderr
+
+
+@pytest.mark.parametrize('value', ['nan', 'inf', '-inf'])
+def test_a_number_that_is_none_is_refused(value):
+  result = run(f'--share={value}')
+  assert result.returncode == 1
+  assert 'share' in result.stderr
   assert 'Traceback' not in result.stderr
 
 

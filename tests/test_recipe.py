@@ -70,6 +70,13 @@ def test_a_schedule_that_is_none_is_refused(text):
   assert len(str(error.value)) < 300
 
 
+@pytest.mark.parametrize('stream', recipe.STREAMS)
+def test_a_schedule_is_written_as_it_is_read(stream):
+  rows = recipe.STREAMS[stream].learning_rates
+  text = recipe.format_learning_rates(rows)
+  assert recipe.parse_learning_rates(text) == rows
+
+
 # stream -> (step, rate) on both sides of every boundary. In the README's words:
 # RGB 1e-1 to 97k, 1e-2 to 108k, 1e-3 to 115k, and so on.
 BOUNDARIES = {

@@ -1,5 +1,6 @@
 """What training starts from."""
 
+import pathlib
 import shutil
 
 import numpy as np
@@ -80,6 +81,28 @@ def test_a_checkpoint_that_is_not_finite_is_passed_over(
   assert start.newest_whole(folder) == str(folder / 'model.ckpt-1')
   assert f'model.ckpt-2 is skipped: {folder}/model.ckpt-2: ' in caplog.text
   assert f'{name} is not finite (1 of 230 variables' in caplog.text
+
+
+def test_a_relative_folder_is_taken_by_the_working_folder(
+  seven_classes, tmp_path, monkeypatch
+):
+  monkeypatch.chdir(tmp_path)
+  folder = pathlib.Path('runs', 'rgb')
+  folder.mkdir(parents=True)
+  for step in (9, 10):
+    for suffix in ('.index', '.data-00000-of-00001'):
+      shutil.copy(
+        f'{seven_classes}{suffix}', f'{folder}/model.ckpt-{step}{suffix}'
+      )
+  newest = f'{tmp_path}/runs/rgb/model.ckpt-10'
+  assert start.newest_whole(folder) == newest
+  assert start.newest_whole(folder) == newest
+  monkeypatch.chdir('/')
+  state = tf.train.get_checkpoint_state(str(tmp_path / folder))
+  assert list(state.all_model_checkpoint_paths) == [
+    f'{tmp_path}/runs/rgb/model.ckpt-9',
+    newest,
+  ]
 
 
 def test_without_a_checkpoint_there_is_nothing_to_continue(tmp_path):

@@ -243,10 +243,8 @@ def test_training_starts_from_an_image_network(data, tmp_path, caplog):
     assert (trained[name] != value).any()
 
 
-def test_evaluate_sample_takes_what_training_exported(data, whole, tmp_path):
-  """As it is, in the place of a released checkpoint."""
-  shutil.copytree(whole / 'export', tmp_path / 'checkpoints/rgb_scratch')
-  shutil.copy(data / 'label_map.txt', tmp_path)
+def test_evaluate_sample_takes_what_training_exported(whole, tmp_path):
+  """As it is, for a data directory."""
   clip = np.random.default_rng(1).uniform(
     -1, 1, (1, small_training.FRAMES, 224, 224, 3)
   )
@@ -255,7 +253,7 @@ def test_evaluate_sample_takes_what_training_exported(data, whole, tmp_path):
   result = subprocess.run(
     [
       *(sys.executable, ROOT / 'evaluate_sample.py', '--eval_type=rgb'),
-      *('--noimagenet_pretrained', f'--data_dir={tmp_path}'),
+      *('--noimagenet_pretrained', f'--data_dir={whole}/export'),
       f'--sample={tmp_path}/clip',
     ],
     capture_output=True,
@@ -276,7 +274,7 @@ def test_evaluate_sample_takes_what_training_exported(data, whole, tmp_path):
 
 def test_the_evaluator_ranks_the_validation_split(data, whole, caplog):
   caplog.set_level('INFO')
-  evaluator.follow(small_training.job(data, whole, 4))
+  evaluator.follow(small_training.job(data, whole, 4, **WITH_DROPOUT))
   index = record_index.build(shards.find(data, 'validation'))
   classify = inference.classifier(whole / 'model.ckpt-4', 'RGB')
   hits = [
@@ -294,7 +292,7 @@ def test_the_evaluator_ranks_the_validation_split(data, whole, caplog):
 def test_the_evaluator_needs_labels(whole, tmp_path):
   small_records.write(tmp_path, 'validation', ((5,),), label=records.NO_LABEL)
   with pytest.raises(errors.InputError, match='no clip has a label'):
-    evaluator.follow(small_training.job(tmp_path, whole, 4))
+    evaluator.follow(small_training.job(tmp_path, whole, 4, **WITH_DROPOUT))
 
 
 @pytest.mark.parametrize('flip', [True, False])

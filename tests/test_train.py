@@ -124,6 +124,27 @@ def test_a_chief_without_steps_names_the_worker_it_misses(run):
 
 
 @pytest.mark.slow
+def test_a_worker_that_was_told_otherwise_ends_with_one_line(run):
+  flags = ['--replicas_to_aggregate=1', '--max_steps=100000']
+  with local_cluster.environments(num_workers=2, num_ps=1) as environs:
+    tasks = {
+      task: run.start(
+        *flags,
+        f'--batch_size={2 if task == Task("worker", 0) else 1}',
+        environ=environ,
+      )
+      for task, environ in environs.items()
+    }
+    with ended_at_last(tasks.values()):
+      assert tasks[Task('worker', 0)].wait(400) == 1
+  errors = [line for line in run.log.splitlines() if line[:6] == 'error:']
+  assert len(errors) == 1
+  assert 'job.json' in errors[0]
+  assert '--batch_size was 1 and is 2 now' in errors[0]
+  assert 'Traceback' not in run.log
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize(
   'task', [Task('chief', 0), Task('ps', 0), Task('ps', 1)], ids=str
 )

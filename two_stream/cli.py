@@ -1,5 +1,6 @@
 """How every script starts: flags, one-line errors, exit statuses."""
 
+import math
 import os
 import pathlib
 import signal
@@ -74,6 +75,7 @@ def run(main):
     try:
       refuse_stray_arguments(argv[1:])
       refuse_nul(flags.FLAGS.flag_values_dict())
+      refuse_odd_numbers(flags.FLAGS.flag_values_dict())
       status = main()
       sys.stdout.flush()
       return status
@@ -144,6 +146,19 @@ def refuse_nul(values):
     parts = value if isinstance(value, list) else [value]
     if any('\0' in part for part in parts if isinstance(part, str)):
       raise errors.InputError(f'--{name}: {value!r} has a NUL character in it')
+
+
+def refuse_odd_numbers(values):
+  """Raises InputError if a flag is infinite or not a number.
+
+  No bound of a flag keeps NaN out, as it is neither smaller nor larger.
+
+  Args:
+    values: name of a flag -> its value.
+  """
+  for name, value in values.items():
+    if isinstance(value, float) and not math.isfinite(value):
+      raise errors.InputError(f'--{name}: {value} is no number to count with')
 
 
 def start_tensorflow():

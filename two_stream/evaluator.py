@@ -21,6 +21,7 @@ from two_stream import (
   split_logits,
   start,
   summaries,
+  training_folder,
 )
 
 v1 = tf.compat.v1
@@ -41,7 +42,8 @@ def follow(job):
     job: a `sync_training.Job`.
 
   Raises:
-    InputError: if the shards cannot be used, or for `job.wait_minutes` beyond
+    InputError: if the shards cannot be used, this task was told otherwise than
+      the chief (see training_folder.py), or for `job.wait_minutes` beyond
       the time between checkpoints no new one came.
   """
   stream = job.hyperparameters.stream
@@ -49,9 +51,12 @@ def follow(job):
   index = record_index.build(shards.find(job.records_dir, SPLIT))
   with tf.Graph().as_default():  # The writer of TensorFlow 1 asks for one.
     writer = v1.summary.FileWriter(str(pathlib.Path(job.train_dir, 'eval')))
+  description = training_folder.describe(job)
   checkpoints = _Checkpoints(job)
   while checkpoints.evaluated < job.max_steps:
     step = checkpoints.wait_for_new()
+    if checkpoints.evaluated < 0:  # job.json is older than any checkpoint.
+      training_folder.check(job, description)
     path = start.checkpoint_path(job.train_dir, step)
     try:
       classify = _read_unchanged(path, step, scope)

@@ -89,6 +89,11 @@ def parse_learning_rates(text):
   return rows
 
 
+def format_learning_rates(rows):
+  """Gives the text of a schedule, which `parse_learning_rates` reads."""
+  return ','.join(f'{step}:{rate}' for step, rate in rows)
+
+
 def _parse_rate(text):
   """Reads digits with a point or an exponent; Python's float takes more."""
   if not _RATE.fullmatch(text) or (rate := float(text)) > _MAX_RATE:

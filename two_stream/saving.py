@@ -48,6 +48,11 @@ class SaveCheckpoints(v1.train.SessionRunHook):
     self._large_since = None  # Step from which on the loss was beyond it.
     self._due = 0.0  # On the monotonic clock.
 
+  @property
+  def newest(self):
+    """Prefix of the newest checkpoint that is of this training."""
+    return start.checkpoint_path(self._train_dir, self._saved)
+
   def begin(self):
     """Makes the last ops of the graph."""
     self._step = self._replica.global_step.read_value()

@@ -33,6 +33,11 @@ def saved_steps(train_dir):
   return sorted(int(index[1]) for index in indices if index)
 
 
+def step_of(path):
+  """The number of updates after which a training checkpoint was saved."""
+  return int(str(path).rpartition('-')[2])
+
+
 def newest_whole(train_dir):
   """Makes the newest whole checkpoint the one that TensorFlow restores.
 
@@ -45,25 +50,28 @@ def newest_whole(train_dir):
     train_dir: the folder of the training checkpoints.
 
   Returns:
-    The checkpoint's prefix; None if training has not saved one yet.
+    The checkpoint's prefix, an absolute path; None if training has not saved
+    one yet.
 
   Raises:
     InputError: if there are checkpoints and none is whole.
   """
-  folder = pathlib.Path(train_dir)
+  # In a relative folder TensorFlow would take names for paths from elsewhere.
+  folder = pathlib.Path(train_dir).absolute()
   steps = saved_steps(folder)
-  names = [f'model.ckpt-{step}' for step in steps]
-  while names and (reason := _damage(folder / names[-1])):
-    logging.warning('%s is skipped: %s', folder / names.pop(), reason)
-  if not names:
+  paths = [checkpoint_path(folder, step) for step in steps]
+  while paths and (reason := _damage(paths[-1])):
+    logging.warning('%s is skipped: %s', paths.pop(), reason)
+  if not paths:
     if steps:
       raise errors.InputError(
         f'{train_dir}: none of the {len(steps)} checkpoints can be read; copy '
         'one back from a backup, or start anew in another --train_dir'
       )
     return None
+  names = [pathlib.Path(path).name for path in paths]
   v1.train.update_checkpoint_state(str(folder), names[-1], names)
-  return str(folder / names[-1])
+  return paths[-1]
 
 
 def _damage(path):

@@ -5,11 +5,17 @@ training_graph.py, who does what in cluster.py, what happens around a step in
 hooks.py, what is said of errors in training_errors.py. A training folder holds
 
     model.ckpt-<step>.*   the network in DeepMind's names, momentum, the step
-    export/model.ckpt.*   at the end: the network alone, DeepMind's layout
+    job.json, .lock       see training_folder.py
+    export/               at the end: the network alone, DeepMind's layout,
+        model.ckpt.*      for whoever wants nothing else; and the same as a data
+        checkpoints/...   directory, see data/README.md
+        label_map.txt, parameters.json
     events.out.*          summaries of training, and in eval/ of the evaluator
 """
 
+import contextlib
 import functools
+import json
 import logging
 import pathlib
 from typing import NamedTuple
@@ -33,6 +39,7 @@ from two_stream import (
   shards,
   start,
   training_errors,
+  training_folder,
   training_graph,
   watch,
 )
@@ -87,6 +94,7 @@ def run(job, place):
   Raises:
     InputError: if the job cannot be done; a restart would not help.
   """
+  training_folder.check_path(job.train_dir)
   if place.job_name == 'evaluator':
     evaluator.follow(job)
     return 0
@@ -113,20 +121,38 @@ def train(job, place, target=''):
   """
   v1.logging.set_verbosity(v1.logging.ERROR)  # Deprecations, restarts...
   index = record_index.build(shards.find(job.records_dir, 'train'))
-  names = labels.read_label_map(
-    pathlib.Path(job.records_dir, shard_folder.LABEL_MAP)
-  )
-  replica = _build(job, place, names, index)
-  init_fn = _prepare_chief(job, replica, len(names)) if place.is_chief else None
+  description = training_folder.describe(job, index)
   explain = functools.partial(hooks.missing_tasks_message, place)
   watching = watch.Watch(
     job.stall_seconds if place.is_chief and place.ps else None, explain
   )
-  with watching.running():
-    _loop(job, place, replica, target, init_fn, index, watching)
+  with _claimed(job, place):
+    checkpoint = None
+    if place.is_chief:
+      checkpoint = start.newest_whole(job.train_dir)
+      description = training_folder.settle(job, description, checkpoint)
+    replica = _build(job, place, description['label_map'], index)
+    init_fn = None
+    if place.is_chief:
+      init_fn = _first_weights(job, replica, description, checkpoint)
+    with watching.running():
+      if not place.is_chief:
+        _wait_for_chief(place, replica, target, watching)
+        training_folder.check(job, description)
+      last = _loop(job, place, replica, target, init_fn, index, watching)
+      if last:
+        with training_errors.explained(job, lambda: job.max_steps, lambda: ''):
+          export(job, description, last)
   if watching.signalled.is_set():
     return 128 + watching.signal_number
   return 0
+
+
+def _claimed(job, place):
+  """Keeps others out of the folder, in which the chief alone writes."""
+  if place.is_chief:
+    return training_folder.locked(job.train_dir)
+  return contextlib.nullcontext()
 
 
 def _build(job, place, class_names, index):
@@ -156,17 +182,18 @@ def _build(job, place, class_names, index):
   )
 
 
-def _prepare_chief(job, replica, num_classes):
-  """Settles what to start from.
+def _first_weights(job, replica, description, checkpoint):
+  """Settles what the chief starts from.
+
+  Args:
+    job: a `Job`.
+    replica: the `training_graph.TrainingGraph`.
+    description: as of `training_folder.settle`.
+    checkpoint: the prefix of the one to continue from, or None.
 
   Returns:
     None, or a function of scaffold and session that sets the first weights.
   """
-  try:
-    pathlib.Path(job.train_dir).mkdir(parents=True, exist_ok=True)
-  except OSError as error:
-    raise errors.InputError(f'--train_dir: {error}') from None
-  checkpoint = start.newest_whole(job.train_dir)
   if checkpoint:
     logging.info('continuing from %s', checkpoint)
     start.check_fit(checkpoints.read(checkpoint), replica.network, checkpoint)
@@ -174,16 +201,29 @@ def _prepare_chief(job, replica, num_classes):
   if not job.init_checkpoint:
     logging.info('starting from random weights')
     return None
-  channels = recipe.STREAMS[job.hyperparameters.stream].channels
-  values = start.initial_values(job.init_checkpoint, channels, num_classes)
+  values = start.initial_values(
+    job.init_checkpoint,
+    recipe.STREAMS[job.hyperparameters.stream].channels,
+    len(description['label_map']),
+  )
   start.check_fit(values, replica.network, job.init_checkpoint)
+  read = training_folder.identity(job.init_checkpoint)
+  if read != description['init_checkpoint']['sha256']:
+    raise errors.InputError(
+      f'{job.init_checkpoint}: changed while it was read; run again'
+    )
   return lambda scaffold, session: start.assign(
     values, replica.network, session
   )
 
 
 def _loop(job, place, replica, target, init_fn, index, watching):
-  """Computes gradients until the job is done or this task is told to stop."""
+  """Computes gradients until the job is done or this task is told to stop.
+
+  Returns:
+    The prefix of the last checkpoint if this task saves them and the job is
+    done, else None.
+  """
   stop = hooks.StopAt(replica, job.max_steps, watching.signalled)
   with (
     replica.graph.as_default(),
@@ -201,9 +241,9 @@ def _loop(job, place, replica, target, init_fn, index, watching):
       )
       advice = save.advice
     all_hooks = [*_hooks(job, place, replica, save, index, watching), stop]
-    with training_errors.explained(job, lambda: stop.step, advice):
-      _wait_for_chief(place, target, watching)
-      with v1.train.MonitoredTrainingSession(
+    with (
+      training_errors.explained(job, lambda: stop.step, advice),
+      v1.train.MonitoredTrainingSession(
         target,
         place.is_chief,
         checkpoint_dir=job.train_dir,
@@ -216,15 +256,14 @@ def _loop(job, place, replica, target, init_fn, index, watching):
         # The chief's thread waits for gradients, which nobody sends any more.
         stop_grace_period_secs=1,
         config=place.session_config(),
-      ) as session:
-        while not session.should_stop():
-          session.run(replica.train)
+      ) as session,
+    ):
+      while not session.should_stop():
+        session.run(replica.train)
     if sign_off and not watching.signalled.is_set():
       with v1.Session(target, config=place.session_config()) as session:
         session.run(sign_off)
-  if place.is_chief and stop.step >= job.max_steps:
-    with training_errors.explained(job, lambda: stop.step, advice):
-      export(job)
+  return save.newest if save and stop.step >= job.max_steps else None
 
 
 def _hooks(job, place, replica, save, index, watching):
@@ -251,17 +290,19 @@ def _hooks(job, place, replica, save, index, watching):
   ]
 
 
-def _wait_for_chief(place, target, watching):
+def _wait_for_chief(place, replica, target, watching):
   """Waits until the chief has set the variables.
 
   MonitoredTrainingSession would do so too, but looks every 30 s only.
   """
-  if place.is_chief:
-    return
-  uninitialized = v1.report_uninitialized_variables(v1.global_variables())
+  with (
+    replica.graph.as_default(),
+    v1.device(cluster.variable_placement(place)),
+  ):
+    uninitialized = v1.report_uninitialized_variables(v1.global_variables())
   while not watching.signalled.is_set():
     try:
-      with v1.Session(target, config=place.session_config()) as session:
+      with v1.Session(target, replica.graph, place.session_config()) as session:
         if not session.run(uninitialized).size:
           return
     except (tf.errors.AbortedError, tf.errors.UnavailableError):
@@ -269,15 +310,29 @@ def _wait_for_chief(place, target, watching):
     watching.signalled.wait(_POLL_SECONDS)
 
 
-def export(job):
-  """Writes the newest checkpoint's network alone, in DeepMind's layout.
+def export(job, description, checkpoint):
+  """Writes a network alone, in DeepMind's layout, and what belongs to it.
 
-  Returns:
-    The new checkpoint's prefix.
+  Args:
+    job: a `Job`.
+    description: as of `training_folder.settle`.
+    checkpoint: prefix of the training checkpoint.
   """
-  source = tf.train.latest_checkpoint(str(job.train_dir))
-  path = pathlib.Path(job.train_dir, 'export', 'model.ckpt')
-  scope = recipe.STREAMS[job.hyperparameters.stream].scope
-  checkpoints.write(checkpoints.read(source), path, scope)
-  logging.info('exported %s to %s', source, path)
-  return path
+  folder = pathlib.Path(job.train_dir, 'export')
+  folder.mkdir(exist_ok=True)
+  training_folder.write(
+    folder / shard_folder.LABEL_MAP,
+    labels.format_label_map(description['label_map']),
+  )
+  if 'records' in description:
+    training_folder.write(
+      folder / shard_folder.PARAMETERS,
+      json.dumps(description['records'], indent=2) + '\n',
+    )
+  stream = job.hyperparameters.stream
+  start_from = 'imagenet' if description.get('init_checkpoint') else 'scratch'
+  values = checkpoints.read(checkpoint)
+  for name in ('.', f'checkpoints/{stream}_{start_from}'):
+    path = folder / name / 'model.ckpt'
+    checkpoints.write(values, path, recipe.STREAMS[stream].scope)
+  logging.info('exported %s to %s', checkpoint, folder)

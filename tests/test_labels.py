@@ -123,6 +123,10 @@ def test_malformed_splits_are_named(tmp_path, content, message):
     ('{"a": 0, "b": 0}', "class 'b': index 0 is that of class 'a' already"),
     ('{"a": 1, "b": 2}', 'the indices are not 0 to 1'),
     *(
+      (f'{{"a": {index}}}', 'the number .* is too large')
+      for index in ('1e999', '9' * 5000)
+    ),
+    *(
       (f'{{"a": {index}}}', "class 'a': .* is not a whole number")
       for index in (
         *('"x"', 'null', '0.9', '0.0', 'true', '" 0"', '"0_0"', '"00"'),

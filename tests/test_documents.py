@@ -74,6 +74,9 @@ def test_json_is_read():
     (f'[\n-{"9" * 5000}]', "line 2: the number '-9+.*' is too large"),
     ('["\\n",\n"\\ud800"]', 'line 2: .*half of a surrogate pair'),
     ('{"a":\n"\udc80"}', 'line 2: .*half of a surrogate pair'),
+    # Of several faults the first is told, though the reader meets it last.
+    ('{"a": 1,\n"a": {"b":\nNaN}}', "line 2: the key 'a' stands twice"),
+    ('{"a": "\\ud800",\n"a": 1}', 'line 1: .*half of a surrogate pair'),
     ('[' * 100_000, 'nested too deeply'),
   ],
 )

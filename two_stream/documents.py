@@ -128,8 +128,9 @@ def parse_json(text, name):
   except RecursionError:
     raise errors.InputError(f'{name}: nested too deeply for JSON') from None
   except ValueError as error:
-    place = f'line {line}: ' if (line := _refused_line(text)) else ''
-    raise errors.InputError(f'{name}: {place}{error}') from None
+    raise errors.InputError(
+      f'{name}: {_first_refusal(text) or error}'
+    ) from None
   return value
 
 
@@ -251,16 +252,16 @@ _decode = json.JSONDecoder(
 ).decode
 
 
-def _refused_line(text):
-  """Finds the line of the first thing that the functions above refuse.
+def _first_refusal(text):
+  """Finds the first thing that the functions above refuse, and its line.
 
-  The decoder does not tell them where it is.
+  The decoder does not tell them where they are.
 
   Args:
     text: JSON, at least up to that thing.
 
   Returns:
-    The line's number, from 1; None if nothing is refused.
+    'line n: reason', with n from 1; '' if nothing is refused.
   """
   keys = []  # Those seen of each object around the token.
   for token in _JSON_TOKEN.finditer(text):
@@ -274,6 +275,7 @@ def _refused_line(text):
         _refuse_half_pairs(str(value))
         if token['colon']:
           _refuse_repetition(value, keys[-1])
-    except ValueError:
-      return text.count('\n', 0, token.start()) + 1
-  return None
+    except ValueError as error:
+      line = text.count('\n', 0, token.start()) + 1
+      return f'line {line}: {error}'
+  return ''

@@ -136,6 +136,13 @@ def test_no_path_is_a_pattern(tmp_path, name):
   )
 
 
+def test_a_path_need_not_be_utf_8(tmp_path):
+  values = {'x': np.arange(3, dtype=np.float32)}
+  reference.write_checkpoint(tmp_path / 'a' / 'model.ckpt', values)
+  folder = (tmp_path / 'a').rename(tmp_path / os.fsdecode(b'a\xff'))
+  assert_equal(read(folder / 'model.ckpt'), values)
+
+
 THREE = np.arange(3, dtype=np.float32).tobytes()
 CRC = small_tables.masked(small_tables.crc32c(THREE))
 

@@ -1,11 +1,15 @@
 """CRC-32C (Castagnoli), the checksum in TensorFlow's files, with NumPy.
 
-A CRC is the remainder of a polynomial of bits, which is linear: the CRC of a
-sum (exclusive or) is the sum of the CRCs, and that a message is followed by
-zeros changes its CRC by a linear map. So thousands of columns of a message are
-worked on at a time, and their sums are put together at the end:
+A CRC is the remainder of a division of polynomials whose coefficients are bits.
+Two facts spare a loop over bytes. The CRC of the exclusive or of two messages
+is the exclusive or of their CRCs. And zeros that follow a message change its
+CRC by a linear map, which tables of a few bytes hold. So a message is taken as
+rows of words, and all columns are worked on at a time:
 
-    message = rows of `_COLUMNS` words;  state = follow(state) + row
+    state = _followed(state) ^ row
+
+In the end the columns' states are put together, a half with the other half.
+(The first bytes and the result are inverted besides.)
 
 https://en.wikipedia.org/wiki/Computation_of_cyclic_redundancy_checks
 """
@@ -27,8 +31,8 @@ def masked(contents):
   """Computes CRCs as TensorFlow stores them.
 
   Args:
-    contents: list of bytes, or of what else shows its bytes; several at a time
-      cost less than one after the other.
+    contents: list of bytes, or of arrays of bytes. Several at a time cost less
+      than one after the other.
 
   Returns:
     A list of int in [0, 2**32).

@@ -5,6 +5,7 @@ r"""A whole training job on this machine: a process for every task.
 
 What follows `--` goes to train.py, in every task. A task that dies is
 restarted; the chief or a ps with all workers and ps, from the last checkpoint.
+An evaluator that cannot be kept alive is left out; training goes on.
 Ctrl-C and SIGTERM save a checkpoint and end the job; the same command continues
 it.
 
@@ -13,8 +14,9 @@ job therefore runs in a network of its own, which nothing else reaches and which
 reaches nothing else; --noprivate_network runs it in the machine's, for data
 that TensorFlow reads over the network. Keep strangers off the machine then.
 
-Exit status: 0 when training is done; that of the task that failed too often or
-by the user's mistake; 128 + the number of the signal that ended the job.
+Exit status: 0 when training is done, whatever became of the evaluator; that of
+the task that failed too often or by the user's mistake; 128 + the number of the
+signal that ended the job.
 """
 
 import functools
@@ -57,7 +59,10 @@ flags.DEFINE_boolean(
   'private_network', True, 'Whether to keep the servers from all other traffic.'
 )
 flags.DEFINE_integer(
-  'max_restarts', 3, 'How often a task may be restarted.', lower_bound=0
+  'max_restarts',
+  3,
+  'How often a task may be restarted within 12 hours.',
+  lower_bound=0,
 )
 
 

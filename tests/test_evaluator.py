@@ -3,8 +3,7 @@
 Networks and clips are stand-ins; test_sync_training.py has real ones.
 """
 
-import threading
-import time
+import functools
 
 import pytest
 import small_records
@@ -34,6 +33,37 @@ def make_data(tmp_path_factory):
   return folder
 
 
+class Clock:
+  """Time, which passes while somebody sleeps."""
+
+  def __init__(self):
+    self._now = 0.0
+    self._plans = []
+
+  def at(self, seconds, function, *args):
+    """Plans a call."""
+    self._plans.append((seconds, functools.partial(function, *args)))
+
+  def monotonic(self):
+    """As `time.monotonic`."""
+    return self._now
+
+  def sleep(self, seconds):
+    """As `time.sleep`, but for the wait; makes the calls that are due."""
+    self._now += seconds
+    due = [plan for plan in self._plans if plan[0] <= self._now]
+    self._plans = [plan for plan in self._plans if plan[0] > self._now]
+    for _, function in due:
+      function()
+
+
+@pytest.fixture(name='clock', autouse=True)
+def make_clock(monkeypatch):
+  clock = Clock()
+  monkeypatch.setattr(evaluator, 'time', clock)
+  return clock
+
+
 @pytest.fixture(name='read', autouse=True)
 def stand_in(monkeypatch):
   """Networks that are the names of their checkpoints.
@@ -50,14 +80,13 @@ def stand_in(monkeypatch):
 
   monkeypatch.setattr(inference, 'classifier', classifier)
   monkeypatch.setattr(evaluator, 'evaluate', lambda *_: (0.5, 1.0))
-  monkeypatch.setattr(evaluator, '_POLL_SECONDS', 0.02)
   return names
 
 
-def job(data, train_dir, max_steps=9, wait_seconds=0.2):
-  """A `sync_training.Job`, whose evaluator waits so long."""
+def job(data, train_dir, max_steps=9):
+  """A `sync_training.Job`, whose evaluator waits 100 s."""
   return small_training.job(data, train_dir, max_steps)._replace(
-    checkpoint_seconds=0, wait_minutes=wait_seconds / 60
+    checkpoint_seconds=40, wait_minutes=1
   )
 
 
@@ -83,44 +112,38 @@ def test_the_files_in_the_folder_count_not_tensorflows_list(
   assert evaluated(tmp_path / name) == [10]
 
 
-def test_it_ends_without_a_new_checkpoint_for_so_long(data, tmp_path):
+def test_it_ends_when_no_new_checkpoint_comes(data, tmp_path, clock):
   save(tmp_path, 5)
   with pytest.raises(errors.InputError) as error:
     evaluator.follow(job(data, tmp_path))
-  assert f'{tmp_path}: no new checkpoint for' in str(error.value)
+  assert f'{tmp_path}: no new checkpoint for 100 s' in str(error.value)
   assert 'the last of 9 steps is missing, and step 5 was' in str(error.value)
   assert evaluated(tmp_path) == [5]
+  assert 100 < clock.monotonic() < 105
 
 
-def test_it_ends_without_any_checkpoint_for_so_long(data, tmp_path):
-  with pytest.raises(errors.InputError, match='no new checkpoint for'):
+def test_it_ends_when_no_checkpoint_comes_at_all(data, tmp_path):
+  with pytest.raises(errors.InputError, match='no new checkpoint for 100 s'):
     evaluator.follow(job(data, tmp_path / 'none'))
 
 
-def test_each_checkpoint_starts_the_wait_anew(data, tmp_path):
+def test_it_waits_as_long_for_each_checkpoint(data, tmp_path, clock):
   for step in (3, 6, 9):
-    threading.Timer(step / 6, save, [tmp_path, step]).start()
-  evaluator.follow(job(data, tmp_path, wait_seconds=1.2))
+    clock.at(30 * step, save, tmp_path, step)
+  evaluator.follow(job(data, tmp_path))
   assert evaluated(tmp_path) == [3, 6, 9]
 
 
-def test_a_checkpoint_of_a_training_that_went_back_is_evaluated(data, tmp_path):
+def test_a_checkpoint_of_a_training_that_went_back_is_evaluated(
+  data, tmp_path, clock
+):
   """The newest is damaged; the chief goes on from before, and saves again."""
   save(tmp_path, 5)
-  data_file = tmp_path / 'model.ckpt-8.data-00000-of-00001'
   save(tmp_path, 8)
-  data_file.write_bytes(b'')
-
-  def go_on():
-    save(tmp_path, 7)
-    time.sleep(0.3)
-    save(tmp_path, 8)
-    time.sleep(0.3)
-    save(tmp_path, 9)
-
-  thread = threading.Timer(0.3, go_on)
-  thread.start()
-  evaluator.follow(job(data, tmp_path, wait_seconds=5))
+  (tmp_path / 'model.ckpt-8.data-00000-of-00001').write_bytes(b'')
+  for seconds, step in enumerate((7, 8, 9), 10):
+    clock.at(seconds, save, tmp_path, step)
+  evaluator.follow(job(data, tmp_path))
   assert evaluated(tmp_path) == [5, 7, 8, 9]
 
 
@@ -133,7 +156,7 @@ def test_a_last_checkpoint_that_is_damaged_is_no_success(data, tmp_path):
 
 
 def test_a_checkpoint_that_is_replaced_while_it_is_read_is_read_again(
-  data, tmp_path, monkeypatch, read, caplog
+  data, tmp_path, clock, monkeypatch, read, caplog
 ):
   save(tmp_path, 9)
   classifier = inference.classifier
@@ -141,13 +164,13 @@ def test_a_checkpoint_that_is_replaced_while_it_is_read_is_read_again(
   def replaced(path, scope):
     if not read:
       save(tmp_path, 8, name=9)
-      threading.Timer(0.3, save, [tmp_path, 9]).start()
+      clock.at(30, save, tmp_path, 9)
     return classifier(path, scope)
 
   monkeypatch.setattr(inference, 'classifier', replaced)
-  evaluator.follow(job(data, tmp_path, wait_seconds=5))
+  evaluator.follow(job(data, tmp_path))
   assert 'model.ckpt-9 changed while it was read' in caplog.text
-  assert len(read) > 1
+  assert read == ['model.ckpt-9'] * 2
   assert evaluated(tmp_path) == [9]
 
 

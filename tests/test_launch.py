@@ -156,8 +156,8 @@ def slurm(tmp_path):
   """A checkout whose train.py is a stand-in, and the commands of Slurm.
 
   Returns:
-    A function of train.py's text and the number of nodes that runs
-    launch/slurm.sbatch and returns the finished process.
+    A function of train.py's text, the number of nodes and what to edit in
+    launch/slurm.sbatch, which it runs; it returns the finished process.
   """
   commands = tmp_path / 'bin'
   commands.mkdir()
@@ -167,10 +167,13 @@ def slurm(tmp_path):
     (commands / name).chmod(0o755)
   (tmp_path / '.venv').symlink_to(sys.prefix)
 
-  def submit(train, nodes=1):
+  def submit(train, nodes=1, edited=('', '')):
     (tmp_path / 'train.py').write_text(train)
+    script = (ROOT / 'launch' / 'slurm.sbatch').read_text()
+    assert edited[0] in script
+    (tmp_path / 'slurm.sbatch').write_text(script.replace(*edited))
     return subprocess.run(
-      ['bash', ROOT / 'launch' / 'slurm.sbatch', '--stream=rgb', '--a=b c'],
+      ['bash', 'slurm.sbatch', '--stream=rgb', '--a=b c'],
       cwd=tmp_path,
       env={
         **ENVIRON,
@@ -250,6 +253,30 @@ def test_slurm_restarts_a_worker_alone_and_all_for_the_rest(
   if failing.startswith('worker'):
     assert (tmp_path / 'worker 1.starts').read_text() == 'x'
     assert 'the job ended' not in result.stderr
+
+
+# The task fails at its first six starts.
+FAIL_OFTEN = """
+import os, pathlib, time
+is_failing = FAILING in os.environ['TF_CONFIG'][-40:]
+starts = pathlib.Path('starts')
+if is_failing:
+  with starts.open('a') as stream:
+    stream.write('x')
+while not starts.exists() or starts.stat().st_size < 7:
+  if is_failing:
+    raise SystemExit(3)
+  time.sleep(0.01)
+"""
+
+
+@pytest.mark.parametrize('failing', ['"worker", "index": 2', '"chief"'])
+def test_slurm_forgets_deaths_of_long_ago(failing, slurm):
+  train = FAIL_OFTEN.replace('FAILING', repr(failing))
+  edited = 'RESTART_HOURS=12', 'RESTART_HOURS=0'
+  result = slurm(train, edited=edited)
+  assert result.returncode == 0, result.stderr
+  assert result.stderr.count(' ended with status 3: restart 1\n') == 6
 
 
 def test_slurm_gives_up_with_the_status_of_the_job(slurm):

@@ -186,6 +186,36 @@ def test_deaths_are_counted_for_each_task(tmp_path):
   assert run(tmp_path, plan, max_restarts=1) == 0
 
 
+def test_deaths_of_long_ago_do_not_count(tmp_path, monkeypatch):
+  monkeypatch.setattr(supervisor, '_WINDOW_SECONDS', 0)
+  plan = {
+    'worker 0': [*['kill'] * 5, 'sleep'],
+    'chief 0': ['wait worker 0.5'],
+  }
+  assert run(tmp_path, plan, max_restarts=1) == 0
+
+
+@pytest.mark.parametrize(
+  'action, num_starts', [('status 7', 3), ('kill', 3), ('mistake so', 1)]
+)
+def test_training_goes_on_without_an_evaluator_that_fails(
+  action, num_starts, tmp_path, capfd
+):
+  plan = {
+    'evaluator 0': [action],
+    'chief 0': [f'wait evaluator 0.{num_starts - 1},late'],
+  }
+  threading.Timer(1, (tmp_path / 'late').touch).start()
+  assert run(tmp_path, plan, max_restarts=2) == 0
+  assert starts(tmp_path)['evaluator 0'] == num_starts
+  assert 'the job goes on without it' in capfd.readouterr().err
+
+
+def test_an_evaluator_that_fails_after_training_fails_no_job(tmp_path):
+  plan = {'chief 0': ['wait ps 0.0'], 'evaluator 0': ['status 7']}
+  assert run(tmp_path, plan, max_restarts=1) == 0
+
+
 def test_users_mistake_is_not_tried_again(tmp_path, capfd):
   plan = {'worker 0': ['mistake no such folder']}
   assert run(tmp_path, plan) == 1

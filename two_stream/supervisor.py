@@ -6,8 +6,10 @@
                         together, and a part of them is of no use.
 
 The job is over when the chief has ended well and the others have followed. It
-fails when a task dies too often, or of a mistake that a restart does not mend.
-No process outlives the job or this process, not even one ended by SIGKILL.
+fails when a task dies too often, or of a mistake that a restart does not mend;
+but training needs no evaluator, and goes on without one that fails so. Deaths
+count for 12 hours: a task that dies once a day is no task that cannot run. No
+process outlives the job or this process, not even one ended by SIGKILL.
 """
 
 import asyncio
@@ -24,6 +26,7 @@ from typing import NamedTuple
 _STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _RESTART_SECONDS = 1  # Pause before a restart.
 _SAVE_SECONDS = 60  # From SIGTERM to SIGKILL.
+_WINDOW_SECONDS = 12 * 3600  # In which deaths count. We chose it.
 _FINISH_SECONDS = (
   90  # For the others once the chief is done; a ps waits for 60.
 )
@@ -62,7 +65,7 @@ def run(command, environments, max_restarts):
     command: what every task runs, a list. Status 1 with a line `error: ...` on
       stderr tells that a restart would not help, see `cli.run`.
     environments: {Task: its environment variables}.
-    max_restarts: how often a task may be restarted.
+    max_restarts: how often a task may be restarted within 12 hours.
 
   Returns:
     The exit status: 0; or of the task that failed; or 128 + the number of the
@@ -78,7 +81,7 @@ class _Job:
     self._command = command
     self._environments = environments
     self._max_restarts = max_restarts
-    self._deaths = collections.Counter()
+    self._deaths = collections.defaultdict(list)  # Task -> their times.
     self._running = {}  # Task -> _Process
     self._deadline = None  # On the event loop's clock.
     self._chief_is_done = False
@@ -133,16 +136,25 @@ class _Job:
       return None
     if self._chief_is_done and task.job != 'evaluator':
       return None
-    self._deaths[task] += 1
-    if process.has_told_why or self._deaths[task] > self._max_restarts:
-      _log(f'{task} {process.end}: the job ends')
-      return process.status
-    _log(
-      f'{task} {process.end}: restart {self._deaths[task]} of '
-      f'{self._max_restarts}'
-    )
-    await self._restart(task)
-    return None
+    count = self._count_death(task)
+    if count <= self._max_restarts and not process.has_told_why:
+      _log(f'{task} {process.end}: restart {count} of {self._max_restarts}')
+      await self._restart(task)
+      return None
+    if task.job == 'evaluator':
+      _log(f'{task} {process.end}: the job goes on without it')
+      return None
+    _log(f'{task} {process.end}: the job ends')
+    return process.status
+
+  def _count_death(self, task):
+    """Adds one and returns how many there were of late."""
+    now = self._loop.time()
+    recent = [
+      time for time in self._deaths[task] if now - time <= _WINDOW_SECONDS
+    ]
+    self._deaths[task] = [*recent, now]
+    return len(self._deaths[task])
 
   async def _restart(self, task):
     tasks = [task]

@@ -201,3 +201,37 @@ def test_an_empty_path_is_not_the_working_folder():
   assert result.returncode == 1
   assert 'a path is empty' in result.stderr
   assert 'Traceback' not in result.stderr
+
+
+# Stands in for TensorFlow, and writes to the file descriptor as C++ does.
+TENSORFLOW = """
+import os, types
+os.write(2, b'I0000 00:00:1795.5 54 cudart_stub.cc:31] Could not find cuda '
+            b'drivers on your machine, GPU will not be used.\\n')
+os.write(2, b'E0000 00:00:1795.5 54 some_file.cc:1] what nobody knows\\n')
+config = types.SimpleNamespace(list_physical_devices=lambda: None)
+{}
+"""
+
+
+@pytest.mark.parametrize('end, status', [('', 0), ('os.abort()', -6)])
+def test_of_tensorflows_import_what_is_news_is_shown(end, status, tmp_path):
+  (tmp_path / 'tensorflow.py').write_text(TENSORFLOW.format(end))
+  result = subprocess.run(
+    [
+      *(sys.executable, '-c'),
+      'from two_stream import cli\ncli.start_tensorflow()',
+    ],
+    env={
+      **os.environ,
+      'PYTHONPATH': os.pathsep.join([str(tmp_path), *sys.path]),
+      'CUDA_VISIBLE_DEVICES': '',
+    },
+    capture_output=True,
+    text=True,
+    check=False,
+  )
+  assert result.returncode == status
+  assert result.stderr == (
+    'E0000 00:00:1795.5 54 some_file.cc:1] what nobody knows\n'
+  )

@@ -236,21 +236,6 @@ def test_lines_stand_behind_their_task(tmp_path, capfd):
   assert '[worker 1] 10 %\r[worker 1] 20 %\r\n' in out
 
 
-def test_what_tensorflow_says_of_every_step_is_left_out(tmp_path, capfd):
-  warning = (
-    'W0000 00:00:1795358424.312083   20085 local_rendezvous.cc:412] Local '
-    'rendezvous is aborting with status: ABORTED: Cleanup 9080 [type]'
-  )
-  plan = {
-    'chief 0': ['wait worker 0.0'],
-    'worker 0': [f'print {warning}\n10 %\r20 %{warning}\nW0000 more\n'],
-  }
-  assert run(tmp_path, plan) == 0
-  assert capfd.readouterr().out == (
-    '[worker 0] 10 %\r[worker 0] 20 %[worker 0] W0000 more\n'
-  )
-
-
 @pytest.mark.parametrize(
   'number, status',
   [(signal.SIGTERM, 143), (signal.SIGINT, 130), (signal.SIGHUP, 129)],

@@ -105,6 +105,16 @@ def test_sigterm_saves(run):
   )
 
 
+def test_a_training_says_nothing_that_looks_like_an_error(run):
+  process = run.start('--replicas_to_aggregate=2', '--max_steps=2')
+  with ended_at_last([process]):
+    assert process.wait(200) == 0
+  messages = re.compile(r'I\d{4} .*\] (starting from|exported) .*')
+  bars = re.compile(r' *\d+%\|.*')
+  for line in run.log.splitlines():
+    assert messages.fullmatch(line) or bars.fullmatch(line), run.log
+
+
 def test_a_chief_without_steps_names_the_worker_it_misses(run):
   with local_cluster.environments(num_workers=2, num_ps=1) as environs:
     present = [

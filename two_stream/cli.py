@@ -8,7 +8,7 @@ import sys
 
 from absl import app, flags, logging
 
-from two_stream import errors, progress
+from two_stream import errors, progress, stderr
 
 # A flag belongs to the script that defines it, also by `define_path`.
 flags.disclaim_key_flags()
@@ -162,21 +162,14 @@ def refuse_odd_numbers(values):
 
 
 def start_tensorflow():
-  """Imports TensorFlow without its start-up notes.
+  """Imports TensorFlow, and leaves out of stderr what is no news.
 
-  They are no news to a user, and no setting of TensorFlow keeps them off
-  stderr. Its later warnings and errors are shown. A script calls this once its
-  flags and files are checked: the import takes seconds.
+  That are its notes and a few known lines, see no_news.py; other warnings and
+  all errors are shown. A script calls this once its flags and files are
+  checked, as the import takes seconds.
   """
   os.environ.setdefault('TF_CPP_MIN_LOG_LEVEL', '1')
-  stderr = os.dup(2)
-  nowhere = os.open(os.devnull, os.O_WRONLY)
-  os.dup2(nowhere, 2)
-  try:
-    import tensorflow as tf  # noqa: PLC0415
+  stderr.leave_out_no_news()
+  import tensorflow as tf  # noqa: PLC0415
 
-    tf.config.list_physical_devices()
-  finally:
-    os.dup2(stderr, 2)
-    os.close(stderr)
-    os.close(nowhere)
+  tf.config.list_physical_devices()

@@ -35,10 +35,6 @@ _PR_SET_PDEATHSIG = 1  # prctl(2)
 _libc = ctypes.CDLL(None)
 
 _LINE_END = re.compile(rb'(?<=\n)|(?<=\r)(?!\n)')
-# TensorFlow warns so of every step that it clears up after the first ones.
-_NO_NEWS = re.compile(
-  rb'W\d{4} .*Local rendezvous is aborting with status: ABORTED: Cleanup.*\n?'
-)
 
 
 class Task(NamedTuple):
@@ -271,9 +267,7 @@ class _Process:
       *lines, rest = _LINE_END.split(rest + chunk)
       for line in lines:
         told_why |= line.startswith(b'error: ')
-        news = _NO_NEWS.sub(b'', line)
-        if news.strip() or not line.strip():
-          _write(sink, name + news)
+        _write(sink, name + line)
     if rest:
       _write(sink, name + rest + b'\n')
     return told_why

@@ -17,10 +17,10 @@ from absl import flags
 from two_stream import (
   cli,
   data_directory,
+  ranking,
   recipe,
   report,
   samples,
-  top_classes,
 )
 
 _EVAL_TYPE = flags.DEFINE_enum(
@@ -121,7 +121,7 @@ def print_top_classes(logits, names):
   """Prints in the format of DeepMind's script."""
   print(f'Norm of logits: {np.linalg.norm(logits):f}')
   print('\nTop classes and probabilities')
-  for row in top_classes.rank(logits, names, _TOP_K.value):
+  for row in ranking.top_classes(logits, names, _TOP_K.value):
     print(*row)
 
 

@@ -6,7 +6,7 @@ count nowhere.
 
 import numpy as np
 
-from two_stream import records
+from two_stream import ranking, records
 
 ROWS = {'rgb': 'RGB-I3D', 'flow': 'Flow-I3D', 'joint': 'Two-Stream I3D'}
 COLUMNS = {'imagenet': 'from ImageNet', 'scratch': 'from scratch'}
@@ -16,8 +16,7 @@ _CORNER = 'Model'
 def top_k(logits, labels, ks=(1, 5)):
   """Tells how often a clip's label is among the k classes of largest logits.
 
-  Equal logits rank by the class's index, so a network that tells nothing gets
-  what guessing one class gets.
+  Equal logits rank as in ranking.py.
 
   Args:
     logits: float [N, classes].
@@ -30,7 +29,7 @@ def top_k(logits, labels, ks=(1, 5)):
   has_label = labels != records.NO_LABEL
   if not has_label.any():
     return None
-  order = np.argsort(-logits[has_label], axis=-1, kind='stable')
+  order = ranking.order(logits[has_label])
   ranks = np.argmax(order == labels[has_label, np.newaxis], axis=-1)
   return [float(np.mean(ranks < k)) for k in ks]
 
@@ -43,11 +42,12 @@ def confusion(logits, labels):
     labels: as in `top_k`.
 
   Returns:
-    int [classes, classes]; row: label, column: class of the largest logit.
+    int [classes, classes]; row: label, column: the class that ranks first.
   """
   counts = np.zeros([logits.shape[-1]] * 2, int)
   has_label = labels != records.NO_LABEL
-  np.add.at(counts, (labels[has_label], logits[has_label].argmax(axis=-1)), 1)
+  answers = ranking.order(logits[has_label])[:, 0]
+  np.add.at(counts, (labels[has_label], answers), 1)
   return counts
 
 

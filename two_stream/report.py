@@ -8,7 +8,7 @@ import html
 import pathlib
 import string
 
-from two_stream import accuracy, animations, errors, files, top_classes, video
+from two_stream import accuracy, animations, errors, files, ranking, video
 
 _NUM_CLASSES = 5
 
@@ -85,7 +85,7 @@ def make(sample, clips, logits, names, frames_per_second):
   if len(logits) > 1:
     logits = {'joint': sum(logits.values()), **logits}
   answers = {
-    stream: top_classes.rank(values, names, _NUM_CLASSES)
+    stream: ranking.top_classes(values, names, _NUM_CLASSES)
     for stream, values in logits.items()
   }
   best = next(iter(answers.values()))[0]

@@ -7,6 +7,8 @@ from two_stream import labels, records
 
 CLASS_NAMES = ('Moving left', 'Moving right', 'Resting')
 HEIGHT, WIDTH = 226, 240
+# A record of no bytes, as TFRecord files frame it.
+EMPTY_RECORD = bytes.fromhex('0000000000000000 29039807 d8ea82a2')
 
 
 def serialized_clip(number, label, num_frames=10):

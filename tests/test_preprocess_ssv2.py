@@ -18,6 +18,7 @@ from absl import flags
 import preprocess_ssv2
 from two_stream import (
   errors,
+  framing,
   labels,
   preprocessing_job,
   records,
@@ -222,6 +223,86 @@ def test_a_rerun_adds_what_failed_before_and_leaves_the_rest(
     if path.stat().st_mtime_ns != times[path]
   ]
   assert len(changed) == 1
+
+
+def cut(path, num_records):
+  """Cuts a shard where a record ends."""
+  (found,) = framing.scan([path])
+  with path.open('r+b') as stream:
+    stream.truncate(found.offsets[num_records])
+
+
+@pytest.mark.parametrize('num_records', [0, 2])
+def test_a_shard_that_lost_records_is_made_again(
+  good, undisturbed, tmp_path, capsys, num_records
+):
+  """Emptied, or cut where a record ends."""
+  job = make_job(good, tmp_path / 'records')
+  shutil.copytree(undisturbed, job.output_dir)
+  path = shards.find(job.output_dir, 'train')[0]
+  cut(path, num_records)
+  summary, num_failed = preprocessing_job.run(job)
+  message = f'{path}: has {num_records} records instead of 3; it is made again'
+  stderr = capsys.readouterr().err
+  assert message in stderr and '2 of 3 shards are complete' in stderr
+  assert num_failed == 0
+  assert summary['splits']['train']['clips'] == NUM_GOOD - 1
+  assert shard_bytes(job.output_dir) == shard_bytes(undisturbed)
+
+
+def test_a_shard_that_lost_records_and_lacks_a_video_is_made_again(
+  good, undisturbed, tmp_path
+):
+  """What it lacked is there now; the rest is not thought to be there."""
+  data = tmp_path / 'data'
+  shutil.copytree(good, data)
+  (data / 'videos' / '3.webm').write_bytes(b'')
+  job = make_job(data, tmp_path / 'records')
+  assert preprocessing_job.run(job)[1] == 1
+  for path in shards.find(job.output_dir, 'train'):
+    cut(path, 1)
+  shutil.copy(good / 'videos' / '3.webm', data / 'videos')
+  assert preprocessing_job.run(job)[1] == 0
+  assert shard_bytes(job.output_dir) == shard_bytes(undisturbed)
+
+
+def test_the_summary_counts_the_records_that_are_there(good, tmp_path, caplog):
+  """Also those of another task's shards, which that task has to mend."""
+  job = make_job(good, tmp_path)
+  preprocessing_job.run(job)
+  path = shards.find(tmp_path, 'train')[1]
+  cut(path, 2)
+  first = job._replace(task_index=0, num_tasks=3)
+  summary, _ = preprocessing_job.run(first)
+  assert summary['splits']['train'] == {
+    'videos': 6,
+    'clips': 5,
+    'failed': 0,
+    'shards': 2,
+    'shards_written': 2,
+  }
+  assert f'{path}: has 2 records instead of 3; run its task' in caplog.text
+
+
+@pytest.mark.parametrize('other', [b'no clip', 'of another shard'])
+def test_a_shard_with_a_strange_record_is_not_extended(
+  good, undisturbed, tmp_path, other
+):
+  job = make_job(good, tmp_path / 'records')
+  shutil.copytree(undisturbed, job.output_dir)
+  first, second = shards.find(job.output_dir, 'train')
+  kept, *rest = records.read_shard(first)
+  if other == 'of another shard':
+    other = next(records.read_shard(second))
+  records.write_shard(first, [kept, other, *rest[1:]])
+  plan = shards.plan(
+    'train', labels.read_samples(job.labels_dir, 'train'), SHARD_SIZE
+  )
+  folder = shard_folder.ShardFolder(job.output_dir)
+  folder.record_failures(plan[0], [(plan[0].samples[1], 'why')])
+  with pytest.raises(errors.InputError, match='remove it and run') as error:
+    preprocessing_job.run(job)
+  assert str(error.value).startswith(f'{first}: ')
 
 
 def test_a_run_killed_before_it_forgot_a_failure_is_continued(

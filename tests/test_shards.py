@@ -3,6 +3,7 @@
 import json
 
 import pytest
+import small_records
 
 from two_stream import errors, labels, shard_folder, shards
 
@@ -110,10 +111,12 @@ def make_folder(tmp_path, plan):
   return folder
 
 
-def test_a_shard_is_complete_when_it_is_there_and_lacks_nothing(folder, plan):
+def write_records(folder, shard, count):
+  folder.path(shard).write_bytes(small_records.EMPTY_RECORD * count)
+
+
+def test_a_shard_lacks_what_failed(folder, plan):
   shard = plan[0]
-  assert folder.lacking(shard) == shard.samples
-  folder.path(shard).touch()
   assert folder.lacking(shard) == []
   folder.record_failures(shard, [(shard.samples[3], 'why')])
   assert folder.lacking(shard) == [shard.samples[3]]
@@ -121,9 +124,23 @@ def test_a_shard_is_complete_when_it_is_there_and_lacks_nothing(folder, plan):
   assert folder.lacking(shard) == []
 
 
+def test_a_shard_with_fewer_records_than_it_should_have_is_damaged(
+  folder, plan
+):
+  assert folder.damaged(plan) == {}  # None is there.
+  for count, shard in zip([33, 0, 33], plan):
+    write_records(folder, shard, count)
+  assert folder.damaged(plan) == {
+    plan[0].name: 'has 33 records instead of 34',
+    plan[1].name: 'has 0 records instead of 34',
+  }
+  folder.record_failures(plan[0], [(plan[0].samples[3], 'why')])
+  assert list(folder.damaged(plan)) == [plan[1].name]
+
+
 def test_the_summary_counts_what_is_there(folder, plan):
-  for shard in plan[:2]:
-    folder.path(shard).touch()
+  write_records(folder, plan[0], 34)
+  write_records(folder, plan[1], 33)
   failed = plan[1].samples[5]
   folder.record_failures(plan[1], [(failed, 'why')])
   summary = folder.summarize({'numpy': '2'})

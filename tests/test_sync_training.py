@@ -2,6 +2,7 @@
 
 import contextlib
 import io
+import json
 import logging
 import pathlib
 import re
@@ -362,6 +363,31 @@ def test_records_that_are_all_damaged_end_the_run(data, tmp_path):
     sync_training.run(job, small_training.ALONE)
   assert 'Invalid protocol message input' in str(error.value)
   assert 'preprocess again' in str(error.value)
+
+
+@pytest.mark.parametrize('task', ['worker', 'evaluator'])
+def test_a_shard_that_lost_records_is_refused_before_the_start(
+  data, tmp_path, task
+):
+  records_dir = tmp_path / 'records'
+  shutil.copytree(data, records_dir)
+  counts = {'train': (5, 2), 'validation': (3, 1)}
+  parameters = {
+    split: {'videos': videos, 'shards': count, 'sha256': ''}
+    for split, (videos, count) in counts.items()
+  }
+  (records_dir / 'parameters.json').write_text(json.dumps(parameters))
+  job = small_training.job(records_dir, tmp_path / 'run')
+  split = 'validation' if task == 'evaluator' else 'train'
+  path = shards.find(records_dir, split)[0]
+  offset = record_index.build([path]).offsets[2]
+  path.write_bytes(path.read_bytes()[:offset])
+  with pytest.raises(
+    errors.InputError, match='2 records instead of 3'
+  ) as error:
+    sync_training.run(job, cluster.Cluster(job_name=task))
+  assert str(error.value).startswith(f'{path}: ')
+  assert not (tmp_path / 'run').exists()
 
 
 def test_a_training_folder_that_cannot_be_is_one_line(data):

@@ -104,6 +104,28 @@ def read_json(path):
   return parse_json(read_text(path), path)
 
 
+def read_json_lines(path):
+  """Reads a file of JSON Lines: a JSON value on every line.
+
+  Args:
+    path: the file.
+
+  Returns:
+    A list of values, as `read_json` gives them.
+
+  Raises:
+    InputError: as `read_text` and `parse_json`, naming the line.
+  """
+  values = []
+  for number, line in enumerate(read_lines(path)):
+    try:
+      values.append(parse_json(line, path))
+    except errors.InputError:
+      parse_json('\n' * number + line, path)  # Its message has the line.
+      raise
+  return values
+
+
 def parse_json(text, name):
   """Parses JSON.
 

@@ -17,7 +17,6 @@ from two_stream import (
   progress,
   recipe,
   record_index,
-  shards,
   split_logits,
   start,
   summaries,
@@ -48,7 +47,7 @@ def follow(job):
   """
   stream = job.hyperparameters.stream
   scope = recipe.STREAMS[stream].scope
-  index = record_index.build(shards.find(job.records_dir, SPLIT))
+  index = record_index.of_split(job.records_dir, SPLIT)
   with tf.Graph().as_default():  # The writer of TensorFlow 1 asks for one.
     writer = v1.summary.FileWriter(str(pathlib.Path(job.train_dir, 'eval')))
   description = training_folder.describe(job)

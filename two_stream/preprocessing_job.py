@@ -6,6 +6,7 @@ shard's bytes do not depend on the number of workers, and a kill costs the one
 shard that is being written.
 """
 
+import functools
 import heapq
 import itertools
 import pathlib
@@ -62,14 +63,23 @@ class Job(NamedTuple):
 
 
 class Work(NamedTuple):
-  """A shard and those of its videos that it lacks."""
+  """What there is to do of a shard.
+
+  Attributes:
+    shard: the shard.
+    samples: those of its videos that it lacks; all if it is written anew.
+    extends: whether it is there and keeps the records that it has.
+  """
 
   shard: shards.Shard
   samples: list
+  extends: bool
 
 
 def run(job, encode=preprocessing.encode_video):
   """Writes the shards of this task that are missing or lack videos.
+
+  A shard that lost records since it was written is written anew.
 
   Args:
     job: a `Job`.
@@ -97,11 +107,24 @@ def run(job, encode=preprocessing.encode_video):
   every_shard = [shard for plan in plans.values() for shard in plan]
   share = every_shard[job.task_index :: job.num_tasks]
   folder.claim(share)
-  works = [Work(shard, folder.lacking(shard)) for shard in share]
-  works = [work for work in works if work.samples]
+  works = [work for work in _works(folder, share) if work.samples]
   _report(f'{len(share) - len(works)} of {len(share)} shards are complete')
   num_failed = _write_all(job, works, folder, class_names, encode)
   return folder.summarize(preprocessing.versions()), num_failed
+
+
+def _works(folder, share):
+  """Looks at the shards of this task; returns a `Work` for each."""
+  damaged = folder.damaged(share)
+  works = []
+  for shard in share:
+    path = folder.path(shard)
+    if shard.name in damaged:
+      _report(f'{path}: {damaged[shard.name]}; it is made again')
+    extends = path.exists() and shard.name not in damaged
+    samples = folder.lacking(shard) if extends else shard.samples
+    works.append(Work(shard, samples, extends))
+  return works
 
 
 def _check_videos(videos_dir):
@@ -110,10 +133,6 @@ def _check_videos(videos_dir):
     raise errors.InputError(f'{folder}: no such folder; see --videos_dir')
   if next(folder.glob('*.webm'), None) is None:
     raise errors.InputError(f'{folder}: has no .webm file; see --videos_dir')
-
-
-def _sample_id(serialized):
-  return records.deserialize(serialized).context[records.ID][0].decode()
 
 
 def _write_all(job, works, folder, class_names, encode):
@@ -136,7 +155,7 @@ def _write_all(job, works, folder, class_names, encode):
   ):
     results = bar.follow(pool.map(sources))
     for work in works:
-      write = _extend if folder.path(work.shard).exists() else _write_new
+      write = _extend if work.extends else _write_new
       num_failed += write(folder, work, results)
   return num_failed
 
@@ -181,15 +200,36 @@ def _extend(folder, work, results):
     else:
       new.append(records.serialize(result))
   if new:
-    position = {sample.id: i for i, sample in enumerate(work.shard.samples)}
-    place = lambda serialized: position[_sample_id(serialized)]
     path = folder.path(work.shard)
+    place = functools.partial(
+      _place, path, [sample.id for sample in work.shard.samples]
+    )
     merged = heapq.merge(records.read_shard(path), new, key=place)
     # A run killed after this statement leaves the record and its failure.
     groups = itertools.groupby(merged, key=place)
     records.write_shard(path, (next(group) for _, group in groups))
   folder.record_failures(work.shard, failures)
   return len(failures)
+
+
+def _place(path, ids, serialized):
+  """Tells where in a shard a record belongs.
+
+  Args:
+    path: of the shard.
+    ids: of its videos, in their order.
+    serialized: the record.
+
+  Raises:
+    InputError: it belongs nowhere.
+  """
+  try:
+    return ids.index(records.clip_id(serialized))
+  except ValueError:
+    raise errors.InputError(
+      f'{path}: a record in it is no clip of this shard; remove it and run '
+      'again, it is made again'
+    ) from None
 
 
 class Progress:

@@ -1,30 +1,19 @@
 """Where every record of a split begins, so that any of them is read at once.
 
-A shard is a TFRecord file, in which a record is
-
-    length uint64 | its CRC uint32 | that many bytes | their CRC uint32
-
-Reading the lengths alone finds all records of Something-Something in seconds.
 Training then shuffles over the whole split, without a buffer of clips, and
-continues at any clip without reading those before it.
+continues at any clip without reading those before it. See framing.py for how
+the records are found.
 """
 
-import concurrent.futures
-import logging
+import itertools
 import os
-import pathlib
-import struct
 from typing import NamedTuple
 
 import numpy as np
 import tensorflow as tf
 
-from two_stream import errors, progress
+from two_stream import errors, framing, shard_counts, shards
 
-_LENGTH = struct.Struct('<Q')
-_CRC = 4  # Bytes.
-_FRAMING = _LENGTH.size + 2 * _CRC
-_READERS = 16  # Shards read at a time: waiting for a network disk, mostly.
 _BUFFER = 2**18  # Bytes; a record is a few megabytes.
 
 
@@ -35,7 +24,8 @@ class RecordIndex(NamedTuple):
     paths: list of str.
     shards: int64 [N]; record n is in `paths[shards[n]]`.
     offsets: int64 [N]; it begins at this byte.
-    torn: path -> the byte where a record begins with which the file breaks off.
+    torn: path -> the byte where its whole records end, for files in which more
+      follows.
   """
 
   paths: list
@@ -57,11 +47,13 @@ class RecordIndex(NamedTuple):
     return RecordIndex([path], np.zeros_like(offsets), offsets, {})
 
   def read_damaged(self, record):
-    """Gives the bytes of a record as they are, whatever its CRCs say."""
-    with pathlib.Path(self.paths[self.shards[record]]).open('rb') as stream:
-      stream.seek(self.offsets[record])
-      header = stream.read(_LENGTH.size + _CRC)
-      return stream.read(_LENGTH.unpack(header[: _LENGTH.size])[0])
+    """Gives the bytes of a record as they are, whatever its CRC says.
+
+    Raises:
+      InputError: the file cannot be read or has no record there any more.
+    """
+    path = self.paths[self.shards[record]]
+    return framing.read(path, int(self.offsets[record]))
 
   def read(self, record):
     """A tf.data.Dataset of one serialized example, for `flat_map` and the like.
@@ -77,8 +69,9 @@ class RecordIndex(NamedTuple):
       NotFoundError where its file is gone.
     """
     shard = tf.gather(self.shards, record)
+    paths = [os.fsencode(path) for path in self.paths]  # Any bytes are a name.
     variant = tf.raw_ops.TFRecordDatasetV2(
-      filenames=tf.gather(self.paths, shard)[tf.newaxis],
+      filenames=tf.gather(paths, shard)[tf.newaxis],
       compression_type='',
       buffer_size=_BUFFER,
       byte_offsets=tf.gather(self.offsets, record)[tf.newaxis],
@@ -90,6 +83,28 @@ class RecordIndex(NamedTuple):
     # never come to an end; beside a range it does after once.
     once = tf.data.Dataset.zip(tf.data.Dataset.range(1), records)
     return once.map(lambda _, serialized: serialized)
+
+
+def of_split(records_dir, split):
+  """Finds the records of a split, which must all be there.
+
+  Args:
+    records_dir: a folder that preprocessing made.
+    split: one of `labels.SPLITS`.
+
+  Returns:
+    A `RecordIndex`.
+
+  Raises:
+    InputError: as `shards.find` and `build`, and if a shard has not as many
+      records as the folder tells of; see shard_counts.py.
+  """
+  paths = shards.find(records_dir, split)
+  names = [path.stem for path in paths]
+  expectations = shard_counts.expected(records_dir, names)
+  framings = framing.scan(paths)
+  shard_counts.check(records_dir, expectations, dict(zip(names, framings)))
+  return _index(paths, framings)
 
 
 def build(paths):
@@ -106,49 +121,22 @@ def build(paths):
   Raises:
     InputError: a file cannot be read, or there is no record at all.
   """
+  return _index(paths, framing.scan(paths))
+
+
+def _index(paths, framings):
   paths = [str(path) for path in paths]
-  with concurrent.futures.ThreadPoolExecutor(_READERS) as pool:
-    # Silent unless it takes long.
-    found = list(
-      progress.bar(
-        pool.map(_offsets, paths),
-        total=len(paths),
-        desc='index of shards',
-        delay=3,
-      )
-    )
-  offsets = [each for each, _ in found]
+  offsets = [each.offsets for each in framings]
   index = RecordIndex(
     paths,
     np.repeat(np.arange(len(paths)), [len(each) for each in offsets]),
-    np.concatenate([*offsets, []]).astype(np.int64),
-    {path: torn for path, (_, torn) in zip(paths, found) if torn is not None},
+    np.array([*itertools.chain(*offsets)], np.int64),
+    {
+      path: each.torn
+      for path, each in zip(paths, framings)
+      if each.torn is not None
+    },
   )
   if not len(index):
     raise errors.InputError(f'{paths[:1]}...: no record in {len(paths)} shards')
   return index
-
-
-def _offsets(path):
-  """Where a shard's records begin, and where one that breaks off or None."""
-  offsets, torn = [], None
-  try:
-    size = pathlib.Path(path).stat().st_size
-    with pathlib.Path(path).open('rb', buffering=0) as stream:
-      end = 0
-      while end < size:
-        header = os.pread(stream.fileno(), _LENGTH.size, end)
-        offsets.append(end)
-        if len(header) < _LENGTH.size:
-          break
-        end += _LENGTH.unpack(header)[0] + _FRAMING
-  except OSError as error:
-    raise errors.InputError(f'{path}: cannot be read: {error}') from error
-  if end != size:
-    torn = offsets.pop()
-    logging.warning(
-      '%s: breaks off in the record at byte %d; make the shard again',
-      path,
-      torn,
-    )
-  return offsets, torn

@@ -126,21 +126,57 @@ def serialize(record):
 
 
 def deserialize(serialized):
-  """Turns the bytes of `serialize` back into the same `Record`."""
+  """Turns the bytes of `serialize` back into the same `Record`.
+
+  Raises:
+    InputError: they are no SequenceExample, or one of its steps is empty.
+  """
   import tensorflow as tf  # noqa: PLC0415
+  from google.protobuf import message  # noqa: PLC0415
 
   def values(feature):
-    return list(getattr(feature, feature.WhichOneof('kind')).value)
+    kind = feature.WhichOneof('kind')
+    return list(getattr(feature, kind).value) if kind else []
 
-  example = tf.train.SequenceExample.FromString(serialized)
+  def first(feature):
+    for value in values(feature):
+      return value
+    raise errors.InputError('a record has a step without a value')
+
+  try:
+    example = tf.train.SequenceExample.FromString(serialized)
+  except message.DecodeError as error:
+    raise errors.InputError(
+      f'a record is no SequenceExample: {error}'
+    ) from None
   context = example.context.feature
   lists = example.feature_lists.feature_list
   return Record(
     context={key: values(context[key]) for key in context},
     feature_lists={
-      key: [values(step)[0] for step in lists[key].feature] for key in lists
+      key: [first(step) for step in lists[key].feature] for key in lists
     },
   )
+
+
+def clip_id(serialized):
+  """Reads the id of a clip.
+
+  Args:
+    serialized: bytes of one example.
+
+  Returns:
+    A str, unchecked; see `labels.check_id`.
+
+  Raises:
+    InputError: as `deserialize`, and if there is no id.
+  """
+  values = deserialize(serialized).context.get(ID)
+  try:
+    (encoded,) = values
+    return encoded.decode()
+  except (TypeError, ValueError, AttributeError):
+    raise errors.InputError('a record has no id') from None
 
 
 def write_shard(path, examples):
@@ -182,7 +218,9 @@ def read_shard(path):
   try:
     yield from tf.data.TFRecordDataset(str(path)).as_numpy_iterator()
   except tf.errors.OpError as error:
-    raise errors.InputError(f'{path}: not a whole shard: {error}') from error
+    raise errors.InputError(
+      f'{path}: not a whole shard: {error}; remove it and preprocess again'
+    ) from error
 
 
 def parse(serialized):

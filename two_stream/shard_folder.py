@@ -10,22 +10,31 @@
 
 The files are the only memory: a run that was killed is continued by looking at
 them. A failures file is written before its shard takes its name and shortened
-after, so at any moment it names at least what the shard lacks.
+after, so at any moment it names at least what the shard lacks. A shard with
+fewer records than that has lost some; see shard_counts.py.
 """
 
-import collections
 import contextlib
 import errno
 import fcntl
 import hashlib
 import json
+import logging
 import pathlib
 
-from two_stream import errors, files, labels, shards
+from two_stream import (
+  documents,
+  errors,
+  files,
+  framing,
+  labels,
+  shard_counts,
+  shards,
+)
 
 FAILURES = 'failures.jsonl'
 LABEL_MAP = 'label_map.txt'
-PARAMETERS = 'parameters.json'
+PARAMETERS = shard_counts.PARAMETERS
 
 
 class ShardFolder:
@@ -41,20 +50,36 @@ class ShardFolder:
   def __init__(self, folder):
     self.folder = pathlib.Path(folder)
     with errors_of_writing(folder):
-      (self.folder / 'failures').mkdir(parents=True, exist_ok=True)
+      self._failures_folder.mkdir(parents=True, exist_ok=True)
       self._lock_file = files.open_lock(self.folder / '.lock')
 
   def path(self, shard):
     """Where a shard is or will be."""
     return self.folder / f'{shard.name}.tfrecord'
 
+  def damaged(self, plan):
+    """Finds shards that are there and do not hold what they should.
+
+    Args:
+      plan: list of `shards.Shard`.
+
+    Returns:
+      Name of a shard -> what is wrong with it, in words.
+
+    Raises:
+      InputError: a file of the folder cannot be read.
+    """
+    paths = [self.path(shard) for shard in plan if self.path(shard).exists()]
+    return self._look(paths)[1]
+
   def lacking(self, shard):
-    """Lists the samples to put into a shard: none if it is complete."""
-    if not self.path(shard).exists():
-      return shard.samples
-    path = self._failures(shard)
-    failed = path.read_text().splitlines() if path.exists() else []
-    ids = {json.loads(line)['id'] for line in failed}
+    """Lists the samples that a shard lacks which is there and not damaged.
+
+    Raises:
+      InputError: its file of failures cannot be read.
+    """
+    failures = shard_counts.read_failures(self._failures(shard))
+    ids = {failure['id'] for failure in failures}
     return [sample for sample in shard.samples if sample.id in ids]
 
   def claim(self, plan):
@@ -92,7 +117,8 @@ class ShardFolder:
         in later runs.
 
     Raises:
-      InputError: the folder was made with other parameters, labels or videos.
+      InputError: the folder was made with other parameters, labels or videos,
+        or cannot be read.
     """
     now = {
       'parameters': parameters,
@@ -101,7 +127,7 @@ class ShardFolder:
     }
     path = self.folder / PARAMETERS
     with self._alone():
-      old = json.loads(path.read_text()) if path.exists() else {}
+      old = shard_counts.read_parameters(self.folder)
       for topic in now.keys() & old.keys():
         _refuse_change(path, topic, old[topic], now[topic])
       self._write(path, json.dumps({**old, **now}, indent=2) + '\n')
@@ -127,27 +153,30 @@ class ShardFolder:
   def summarize(self, versions):
     """Writes failures.jsonl and summary.json; returns the latter's content.
 
+    A shard that lost records since it was written is warned of.
+
     Args:
       versions: library -> version, of this run.
 
     Returns:
-      A dict: 'parameters', 'versions', and 'splits': split -> counts.
+      A dict: 'parameters', 'versions', and 'splits': split -> counts. 'clips'
+      is the number of records that are there.
+
+    Raises:
+      InputError: a file of the folder cannot be read or written.
     """
     with self._alone():
-      failures = ''.join(
-        path.read_text()
-        for path in sorted((self.folder / 'failures').glob('*.jsonl'))
-      )
-      self._write(self.folder / FAILURES, failures)
-      made = json.loads((self.folder / PARAMETERS).read_text())
-      lacking = collections.Counter(
-        json.loads(line)['shard'] for line in failures.splitlines()
+      made = shard_counts.read_parameters(self.folder)
+      paths = sorted(self._failures_folder.glob('*.jsonl'))
+      failures = {path.stem: shard_counts.read_failures(path) for path in paths}
+      self._write(
+        self.folder / FAILURES, ''.join(map(documents.read_text, paths))
       )
       summary = {
         'parameters': made['parameters'],
         'versions': versions,
         'splits': {
-          split: self._count(split, made[split], lacking)
+          split: self._count(split, made[split], failures)
           for split in labels.SPLITS
           if split in made
         },
@@ -157,33 +186,55 @@ class ShardFolder:
       )
     return summary
 
-  def _count(self, split, fingerprint, lacking):
+  def _count(self, split, fingerprint, failures):
     """Counts of one split over the runs so far."""
-    videos, count = fingerprint['videos'], fingerprint['shards']
-    written = {}  # Name of a shard -> how many videos are meant for it.
-    for number in range(count):
-      name = shards.shard_name(split, number, count)
-      if (self.folder / f'{name}.tfrecord').exists():
-        written[name] = len(range(number, videos, count))
-    failed = sum(lacking[name] for name in written)
+    count = fingerprint['shards']
+    framings, damaged = self._look(
+      path
+      for path in sorted(self.folder.glob(f'{split}-*-of-*.tfrecord'))
+      if (shards.parse_name(path.stem) or (None,))[-1] == count
+    )
+    for name, problem in damaged.items():
+      logging.warning(
+        '%s: %s; run its task again, it makes the shard again',
+        self.folder / f'{name}.tfrecord',
+        problem,
+      )
     return {
-      'videos': videos,
-      'clips': sum(written.values()) - failed,
-      'failed': failed,
+      'videos': fingerprint['videos'],
+      'clips': sum(len(each.offsets) for each in framings.values()),
+      'failed': sum(len(failures.get(name, ())) for name in framings),
       'shards': count,
-      'shards_written': len(written),
+      'shards_written': len(framings),
     }
 
+  def _look(self, paths):
+    """Reads how many records shards have.
+
+    Returns:
+      (name -> `framing.Framing`, name -> what is wrong in words).
+    """
+    paths = list(paths)
+    names = [path.stem for path in paths]
+    expectations = shard_counts.expected(self.folder, names)
+    framings = dict(zip(names, framing.scan(paths)))
+    return framings, shard_counts.problems(expectations, framings)
+
   def _failures(self, shard):
-    return self.folder / 'failures' / f'{shard.name}.jsonl'
+    return self._failures_folder / f'{shard.name}.jsonl'
+
+  @property
+  def _failures_folder(self):
+    return self.folder / shard_counts.FAILURES
 
   def _write(self, path, text):
     """Replaces a small file, unless it is the same already."""
-    files.remove_leftovers(path)
-    if path.exists() and path.read_text(encoding='utf-8') == text:
-      return
-    with errors_of_writing(path), files.atomic_open(path, 'w') as stream:
-      stream.write(text)
+    with errors_of_writing(path):
+      files.remove_leftovers(path)
+      if path.is_file() and path.read_bytes() == text.encode():
+        return
+      with files.atomic_open(path, 'w') as stream:
+        stream.write(text)
 
   @contextlib.contextmanager
   def _alone(self):

@@ -36,7 +36,6 @@ from two_stream import (
   record_index,
   saving,
   shard_folder,
-  shards,
   start,
   training_errors,
   training_folder,
@@ -120,7 +119,7 @@ def train(job, place, target=''):
     InputError: as `run`.
   """
   v1.logging.set_verbosity(v1.logging.ERROR)  # Deprecations, restarts...
-  index = record_index.build(shards.find(job.records_dir, 'train'))
+  index = record_index.of_split(job.records_dir, 'train')
   description = training_folder.describe(job, index)
   explain = functools.partial(hooks.missing_tasks_message, place)
   watching = watch.Watch(

@@ -56,7 +56,7 @@ def main():
   networks = data_directory.networks(
     _DATA_DIR.value, _EVAL_TYPE.value, _IMAGENET_PRETRAINED.value
   )
-  paths = shards.find(_RECORDS_DIR.value, _SPLIT.value)
+  shards.find(_RECORDS_DIR.value, _SPLIT.value)  # Says at once what is missing.
   cli.start_tensorflow()
   from two_stream import split_evaluation, split_results  # noqa: PLC0415
 
@@ -64,7 +64,11 @@ def main():
     _DATA_DIR.value, networks, _RECORDS_DIR.value
   )
   logits = split_evaluation.compute(
-    networks, paths, pathlib.Path(_OUTPUT_DIR.value, 'parts')
+    networks,
+    class_names,
+    _RECORDS_DIR.value,
+    _SPLIT.value,
+    pathlib.Path(_OUTPUT_DIR.value, 'parts'),
   )
   lines = split_results.report(
     _OUTPUT_DIR.value, _SPLIT.value, class_names, logits

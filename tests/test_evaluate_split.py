@@ -21,7 +21,6 @@ from two_stream import (
   data_directory,
   errors,
   inference,
-  logit_parts,
   record_index,
   records,
   shards,
@@ -214,7 +213,7 @@ def compute(data, records_dir, output, **options):
   """The work of the script, in this process."""
   networks = data_directory.networks(data, **{'eval_type': 'joint', **options})
   return split_evaluation.compute(
-    networks, shards.find(records_dir, SPLIT), output / 'parts'
+    networks, small_records.CLASS_NAMES, records_dir, SPLIT, output / 'parts'
   )
 
 
@@ -383,14 +382,6 @@ def test_the_label_maps_must_agree(data, records_dir, tmp_path, caplog):
     split_evaluation.class_names(data, networks, tmp_path)
 
 
-def test_a_part_from_elsewhere_is_not_unpickled(data, records_dir, tmp_path):
-  shard = shards.find(records_dir, SPLIT)[0]
-  checkpoint = data / 'checkpoints' / 'rgb_scratch' / 'model.ckpt'
-  parts = logit_parts.Parts(tmp_path, checkpoint)
-  np.savez(tmp_path / f'{shard.stem}.npz', made_from=np.array([{}], object))
-  assert parts.read(shard) is None
-
-
 @pytest.mark.parametrize(
   'flags, message',
   [
@@ -404,10 +395,3 @@ def test_a_mistake_is_one_line_and_status_1(
 ):
   result = evaluate(data, records_dir, tmp_path, *flags)
   printed.assert_one_line_error(result, message)
-
-
-def test_a_folder_that_cannot_be_written_is_one_line(data, tmp_path):
-  (tmp_path / 'file').touch()
-  checkpoint = data / 'checkpoints' / 'rgb_scratch' / 'model.ckpt'
-  with pytest.raises(errors.InputError, match='file/parts: cannot be written'):
-    logit_parts.Parts(tmp_path / 'file' / 'parts', checkpoint)

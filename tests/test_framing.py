@@ -24,7 +24,7 @@ def write_file(tmp_path):
 
 
 def test_every_record_is_found_where_it_begins(path):
-  (found,) = framing.scan([path])
+  found = framing.scan(path)
   assert found == framing.Framing(STARTS[:-1], None)
   assert path.stat().st_size == STARTS[-1]
   assert [framing.read(path, start) for start in found.offsets] == CONTENTS
@@ -34,24 +34,32 @@ def test_records_without_bytes_are_records(tmp_path):
   path = tmp_path / 'shard'
   records.write_shard(path, [b''] * 3)
   assert path.read_bytes() == small_records.EMPTY_RECORD * 3
-  assert framing.scan([path]) == [framing.Framing([0, 16, 32], None)]
+  assert framing.scan(path) == framing.Framing([0, 16, 32], None)
 
 
 def test_an_empty_file_has_no_record(tmp_path):
   (tmp_path / 'empty').touch()
-  assert framing.scan([tmp_path / 'empty']) == [framing.Framing([], None)]
+  assert framing.scan(tmp_path / 'empty') == framing.Framing([], None)
 
 
-def test_a_file_that_breaks_off_is_used_as_far_as_it_goes(path, caplog):
+def test_a_file_that_breaks_off_is_used_as_far_as_it_goes(path):
   whole = path.read_bytes()
   for size in range(3140, 3165):
     path.write_bytes(whole[:size])
-    (found,) = framing.scan([path])
+    found = framing.scan(path)
     if size < 3148:  # In the third record.
       assert found == framing.Framing(STARTS[:2], 132)
     else:
       assert found == framing.Framing(STARTS[:3], 3148 if size > 3148 else None)
-  assert f'{path}: breaks off at byte 132, where no whole' in caplog.text
+
+
+def test_files_are_found_in_their_order_and_torn_ones_named(path, caplog):
+  torn = path.with_name('torn')
+  torn.write_bytes(path.read_bytes()[:140])
+  found = framing.scan_all([torn, path])
+  assert found == [framing.Framing([0, 116], 132), framing.scan(path)]
+  assert f'{torn}: breaks off at byte 132, where no whole' in caplog.text
+  assert len(caplog.records) == 1
 
 
 @pytest.mark.parametrize('length', [1, 99, 2**31, 2**62, 2**64 - 1])
@@ -59,7 +67,7 @@ def test_a_length_that_is_damaged_is_not_believed(path, length):
   content = bytearray(path.read_bytes())
   content[116:124] = struct.pack('<Q', length)
   path.write_bytes(content)
-  assert framing.scan([path]) == [framing.Framing([0], 116)]
+  assert framing.scan(path) == framing.Framing([0], 116)
   with pytest.raises(errors.InputError, match='no record begins at byte 116'):
     framing.read(path, 116)
 
@@ -70,7 +78,7 @@ def test_a_length_beyond_the_file_is_not_believed(path, length):
   header = struct.pack('<Q', length)
   masked = framing._masked_crc(header)
   path.write_bytes(path.read_bytes() + header + struct.pack('<I', masked))
-  assert framing.scan([path]) == [framing.Framing(STARTS[:-1], STARTS[-1])]
+  assert framing.scan(path) == framing.Framing(STARTS[:-1], STARTS[-1])
   with pytest.raises(errors.InputError, match='no record begins at byte 3165'):
     framing.read(path, STARTS[-1])
 
@@ -81,14 +89,14 @@ def test_a_record_too_large_for_a_parser_is_none(tmp_path):
   path = tmp_path / 'large'
   path.write_bytes(header + struct.pack('<I', framing._masked_crc(header)))
   os.truncate(path, 2**31 + 16)
-  assert framing.scan([path]) == [framing.Framing([], 0)]
+  assert framing.scan(path) == framing.Framing([], 0)
 
 
 def test_a_file_of_zeros_is_not_a_million_empty_records(tmp_path):
   path = tmp_path / 'zeros'
   path.touch()
   os.truncate(path, 2**40)
-  assert framing.scan([path]) == [framing.Framing([], 0)]
+  assert framing.scan(path) == framing.Framing([], 0)
 
 
 def test_what_is_no_file_is_refused(tmp_path):
@@ -96,7 +104,7 @@ def test_what_is_no_file_is_refused(tmp_path):
   (tmp_path / 'loop').symlink_to('loop')
   for name in ('fifo', 'loop', 'missing', '.'):
     with pytest.raises(errors.InputError, match='cannot be read'):
-      framing.scan([tmp_path / name])
+      framing.scan(tmp_path / name)
     with pytest.raises(errors.InputError, match='cannot be read'):
       framing.read(tmp_path / name, 0)
 
@@ -146,7 +154,7 @@ def test_damaged_files_lead_to_no_record_that_is_not_in_them(
   @given(st.binary(max_size=300) | CHANGES.map(lambda c: mutate(whole, c)))
   def check(content):
     path.write_bytes(content)
-    (found,) = framing.scan([path])
+    found = framing.scan(path)
     read = [framing.read(path, start) for start in found.offsets]
     ends = [*found.offsets, len(content) if found.torn is None else found.torn]
     lengths = [end - start - 16 for start, end in zip(ends, ends[1:])]

@@ -38,7 +38,7 @@ class Framing(NamedTuple):
   torn: int | None
 
 
-def scan(paths):
+def scan_all(paths):
   """Finds the records of files, with a warning of each that is torn.
 
   Args:
@@ -52,14 +52,50 @@ def scan(paths):
   """
   with concurrent.futures.ThreadPoolExecutor(_READERS) as pool:
     # Silent unless it takes long.
-    return list(
+    found = list(
       progress.bar(
-        pool.map(_scan, paths),
+        pool.map(scan, paths),
         total=len(paths),
         desc='index of shards',
         delay=3,
       )
     )
+  for path, (_, torn) in zip(paths, found):
+    if torn is not None:
+      logging.warning(
+        '%s: breaks off at byte %d, where no whole record begins; make the '
+        'shard again',
+        path,
+        torn,
+      )
+  return found
+
+
+def scan(path):
+  """Finds the records of a file.
+
+  Args:
+    path: the file.
+
+  Returns:
+    Its `Framing`.
+
+  Raises:
+    InputError: the file cannot be read.
+  """
+  offsets, end = [], 0
+  with files.open_to_read(path) as stream:
+    size = os.fstat(stream.fileno()).st_size
+    try:
+      while end < size:
+        length = _length(stream.fileno(), end, size)
+        if length is None:
+          return Framing(offsets, end)
+        offsets.append(end)
+        end += _HEADER.size + length + _TRAILER
+    except OSError as error:
+      raise _unreadable(path, error) from error
+  return Framing(offsets, None)
 
 
 def read(path, offset):
@@ -84,30 +120,6 @@ def read(path, offset):
     except OSError as error:
       raise _unreadable(path, error) from error
   raise errors.InputError(f'{path}: no record begins at byte {offset}')
-
-
-def _scan(path):
-  offsets, end = [], 0
-  with files.open_to_read(path) as stream:
-    size = os.fstat(stream.fileno()).st_size
-    try:
-      while end < size:
-        length = _length(stream.fileno(), end, size)
-        if length is None:
-          break
-        offsets.append(end)
-        end += _HEADER.size + length + _TRAILER
-    except OSError as error:
-      raise _unreadable(path, error) from error
-  if end == size:
-    return Framing(offsets, None)
-  logging.warning(
-    '%s: breaks off at byte %d, where no whole record begins; make the shard '
-    'again',
-    path,
-    end,
-  )
-  return Framing(offsets, end)
 
 
 def _length(descriptor, offset, size):

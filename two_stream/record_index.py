@@ -102,7 +102,7 @@ def of_split(records_dir, split):
   paths = shards.find(records_dir, split)
   names = [path.stem for path in paths]
   expectations = shard_counts.expected(records_dir, names)
-  framings = framing.scan(paths)
+  framings = framing.scan_all(paths)
   shard_counts.check(records_dir, expectations, dict(zip(names, framings)))
   return _index(paths, framings)
 
@@ -121,7 +121,7 @@ def build(paths):
   Raises:
     InputError: a file cannot be read, or there is no record at all.
   """
-  return _index(paths, framing.scan(paths))
+  return _index(paths, framing.scan_all(paths))
 
 
 def _index(paths, framings):

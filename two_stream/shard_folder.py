@@ -217,7 +217,7 @@ class ShardFolder:
     paths = list(paths)
     names = [path.stem for path in paths]
     expectations = shard_counts.expected(self.folder, names)
-    framings = dict(zip(names, framing.scan(paths)))
+    framings = dict(zip(names, framing.scan_all(paths)))
     return framings, shard_counts.problems(expectations, framings)
 
   def _failures(self, shard):

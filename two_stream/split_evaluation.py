@@ -5,19 +5,19 @@ was killed is continued by running it again.
 """
 
 import functools
-import itertools
 import logging
 import pathlib
 from typing import NamedTuple
 
 import numpy as np
-from google.protobuf.message import DecodeError
 
 from two_stream import (
   checkpoints,
   clips,
   data_directory,
   errors,
+  framing,
+  identity,
   inference,
   labels,
   logit_parts,
@@ -111,63 +111,109 @@ def class_names(data_dir, networks, records_dir):
   return names
 
 
-def compute(networks, shards, parts_dir):
+def compute(networks, class_names, records_dir, split, parts_dir):
   """Computes the logits that no earlier run has.
+
+  No file may be replaced by another while logits are computed from it: nothing
+  is kept then of what was computed.
 
   Args:
     networks: as `data_directory.networks` gives them.
-    shards: paths of the split's shards.
+    class_names: of the networks, in the order of the logits.
+    records_dir: folder of the shards.
+    split: which of its splits.
     parts_dir: folder for what is finished.
 
   Returns:
     The `Logits` of the split.
 
   Raises:
-    InputError: a file cannot be read or written.
+    InputError: a file cannot be read or written, or changed while it was used.
   """
-  index = record_index.build(shards)
-  checkpoint = {
+  contents = _Shards(record_index.of_split(records_dir, split))
+  parts = {}
+  checkpoint_of = {
     Network(initialization, stream): path
     for initialization, streams in networks.items()
     for stream, path in streams.items()
   }
-  stores = {
-    network: logit_parts.Parts(
-      pathlib.Path(parts_dir, f'{network.stream}_{network.initialization}'),
-      path,
-    )
-    for network, path in checkpoint.items()
-  }
-  parts = {
-    (network, shard): stores[network].read(shard)
-    for network in checkpoint
-    for shard in index.paths
-  }
-  missing = [place for place, part in parts.items() if part is None]
-  with _progress(index, parts) as bar:
-    for network, places in itertools.groupby(missing, key=lambda p: p[0]):
-      bar.set_description(f'{network.stream}_{network.initialization}')
-      classify = inference.classifier(
-        checkpoint[network], recipe.STREAMS[network.stream].scope
-      )
-      for _, shard in places:
-        part = _classify(classify, network.stream, index.shard(shard), bar)
-        stores[network].write(shard, part)
+  with progress.bar(
+    total=len(contents.index) * len(checkpoint_of), unit='clip'
+  ) as bar:
+    for network, checkpoint in checkpoint_of.items():
+      name = f'{network.stream}_{network.initialization}'
+      bar.set_description(name)
+      folder = pathlib.Path(parts_dir, name)
+      for shard, part in _parts(
+        network, checkpoint, len(class_names), contents, folder, bar
+      ):
         parts[network, shard] = part
-  return _combine(index, list(checkpoint), parts)
+  return _combine(contents, list(checkpoint_of), parts)
 
 
-def _progress(index, parts):
-  """A bar on stderr that counts each clip once for each network."""
-  length = {shard: len(index.shard(shard)) for shard in index.paths}
-  return progress.bar(
-    total=sum(length[shard] for _, shard in parts),
-    initial=sum(length[shard] for (_, shard), part in parts.items() if part),
-    unit='clip',
+class _Shards:
+  """The shards of a split, each told from others by its contents.
+
+  A shard is read for that when its turn comes, so that the first logits need
+  not wait until all are.
+
+  Attributes:
+    index: the `record_index.RecordIndex` of all.
+  """
+
+  def __init__(self, index):
+    self.index = index
+    self._identities = {}
+
+  def identity(self, shard):
+    """Gives the `identity.Identity` that a shard had at its first turn.
+
+    Raises:
+      InputError: its records were not where the index has them.
+    """
+    if shard not in self._identities:
+      seen = identity.Identity(shard)
+      indexed = self.index.shard(shard).offsets.tolist()
+      if framing.scan(shard) != (indexed, self.index.torn.get(shard)):
+        raise identity.changed(shard)
+      self._identities[shard] = seen
+    return self._identities[shard]
+
+
+def _parts(network, checkpoint, num_classes, contents, folder, bar):
+  """Yields (shard, `logit_parts.Part`) of one network, read or computed."""
+  seen = identity.Identity(
+    *(f'{checkpoint}{end}' for end in ('.index', '.data-00000-of-00001'))
   )
+  store = logit_parts.Parts(folder, seen.digest, num_classes)
+  classify = None
+  for shard in contents.index.paths:
+    shard_seen = contents.identity(shard)
+    index = contents.index.shard(shard)
+    part = store.read(shard, shard_seen.digest, len(index))
+    if part is not None:
+      bar.initial += len(index)  # For the time that is left.
+      bar.update(len(index))
+    else:
+      classify = classify or _load(network, checkpoint, num_classes, seen)
+      part = _classify(classify, network.stream, index, num_classes, bar)
+      shard_seen.check()
+      store.write(shard, shard_seen.digest, part)
+    yield shard, part
 
 
-def _classify(classify, stream, index, bar):
+def _load(network, checkpoint, num_classes, seen):
+  """Loads a checkpoint of this identity and number of classes."""
+  classify = inference.classifier(
+    checkpoint, recipe.STREAMS[network.stream].scope
+  )
+  if checkpoints.describe(checkpoint).num_classes != num_classes:
+    raise identity.changed(checkpoint)  # It had them when it was checked.
+  seen.check()
+  return classify
+
+
+def _classify(classify, stream, index, num_classes, bar):
   """Classifies the readable clips of a shard; returns a `logit_parts.Part`."""
   rows = []
   elements = clips.test_clips(index, stream).as_numpy_iterator()
@@ -178,24 +224,25 @@ def _classify(classify, stream, index, bar):
     )
     bar.update(len(batch))
   bar.update(len(index) - len(rows))
-  rows.sort(key=lambda row: row[0])
-  columns = zip(*rows) if rows else ([],) * len(logit_parts.Part._fields)
-  return logit_parts.Part(*map(np.array, columns))
+  return logit_parts.Part.of_rows(
+    sorted(rows, key=lambda row: row[0]), num_classes
+  )
 
 
 def _text(encoded):
   return encoded.decode(errors='replace')
 
 
-def _combine(index, networks, parts):
+def _combine(contents, networks, parts):
   """Joins the parts, without the clips that some network could not read."""
+  index = contents.index
   common, damaged = {network: [] for network in networks}, []
   for shard in index.paths:
     of_shard = [parts[network, shard] for network in networks]
     readable = functools.reduce(
       np.intersect1d, [part.records for part in of_shard]
     )
-    damaged.extend(_damages(index, shard, readable))
+    damaged.extend(_damages(contents, shard, readable))
     for network, part in zip(networks, of_shard):
       if len(readable):
         common[network].append(part.select(readable))
@@ -208,11 +255,12 @@ def _combine(index, networks, parts):
     for network, chosen in common.items()
   }
   _, ids, true_labels, logits = joined[networks[0]]
-  if true_labels.max() >= logits.shape[-1]:
-    raise errors.InputError(
-      f'{index.paths[0]}...: has label {true_labels.max()} and the networks '
-      f'{logits.shape[-1]} classes; choose records of their data set'
-    )
+  for label in (true_labels.min(), true_labels.max()):
+    if label != records.NO_LABEL and not 0 <= label < logits.shape[-1]:
+      raise errors.InputError(
+        f'{index.paths[0]}...: has label {label} and the networks '
+        f'{logits.shape[-1]} classes; choose records of their data set'
+      )
   return Logits(
     ids,
     true_labels,
@@ -221,22 +269,25 @@ def _combine(index, networks, parts):
   )
 
 
-def _damages(index, shard, readable):
+def _damages(contents, shard, readable):
   """Lists what cannot be read of a shard."""
-  alone, name = index.shard(shard), pathlib.Path(shard).name
+  alone = contents.index.shard(shard)
+  name = pathlib.Path(shard).name
   damaged = [
     Damage(_readable_id(alone, record), name, record, int(byte), False)
     for record, byte in enumerate(alone.offsets)
     if record not in readable
   ]
-  if shard in index.torn:
-    damaged.append(Damage(None, name, len(alone), index.torn[shard], True))
+  if damaged:
+    contents.identity(shard).check()  # The ids were read just now.
+  if shard in contents.index.torn:
+    torn = contents.index.torn[shard]
+    damaged.append(Damage(None, name, len(alone), torn, True))
   return damaged
 
 
 def _readable_id(index, record):
   try:
-    context = records.deserialize(index.read_damaged(record)).context
-    return labels.check_id(context[records.ID][0].decode())
-  except (DecodeError, ValueError, LookupError, TypeError, AttributeError):
+    return labels.check_id(records.clip_id(index.read_damaged(record)))
+  except errors.InputError:
     return None

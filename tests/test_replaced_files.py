@@ -1,0 +1,371 @@
+"""Files that are replaced while a split is evaluated: never a wrong part."""
+
+import os
+import pathlib
+import shutil
+
+import numpy as np
+import pytest
+import small_networks
+import small_records
+
+from two_stream import (
+  clips,
+  data_directory,
+  errors,
+  files,
+  inference,
+  logit_parts,
+  recipe,
+  record_index,
+  records,
+  shards,
+  split_evaluation,
+)
+
+SPLIT = 'validation'
+# In the order in which they are evaluated.
+STREAMS = ('rgb', 'flow')
+# The numbers of the clips in each shard.
+CLIPS = ((0, 1), (2, 3))
+REVERSED = (3, 2)  # As many bytes as the second shard.
+OTHERS = (4, 5, 6)
+NUM_CLIPS = 7
+
+
+_compiled = {}
+_original_classifier = inference.classifier
+
+
+def classifier(path, scope):
+  """The classifier of what the files hold now, compiled once."""
+  ends = ('.index', '.data-00000-of-00001')
+  key = scope, files.digest(*(f'{path}{end}' for end in ends))
+  if key not in _compiled:
+    _compiled[key] = _original_classifier(path, scope)
+  return _compiled[key]
+
+
+@pytest.fixture(autouse=True)
+def compile_once(monkeypatch):
+  monkeypatch.setattr(inference, 'classifier', classifier)
+
+
+@pytest.fixture(name='serialized', scope='module')
+def serialize_clips():
+  return [small_records.serialized_clip(n, n % 3) for n in range(NUM_CLIPS)]
+
+
+@pytest.fixture(name='original', scope='module')
+def make_original(tmp_path_factory, serialized):
+  """A data directory with two checkpoints of each stream, and records in it."""
+  folder = tmp_path_factory.mktemp('original')
+  for stream in STREAMS:
+    small_networks.write(folder, f'{stream}_scratch', 3)
+    small_networks.write(folder, f'{stream}_other', 3)
+  names = '\n'.join(small_records.CLASS_NAMES)
+  (folder / 'label_map.txt').write_text(f'{names}\n')
+  paths = small_records.write(folder / 'records', SPLIT, ((),) * len(CLIPS))
+  for path, numbers in zip(paths, CLIPS):
+    records.write_shard(path, [serialized[n] for n in numbers])
+  return folder
+
+
+@pytest.fixture(name='right', scope='module')
+def classify_all(original, serialized):
+  """(stream, name of its checkpoint) -> logits of each clip, by its number."""
+  (path,) = small_records.write(original / 'all', 'test', ((),))
+  records.write_shard(path, serialized)
+  index = record_index.build([path])
+  return {
+    (stream, name): np.concatenate(
+      [
+        classify(clips.scale(element['clip'][np.newaxis], stream))
+        for element in clips.test_clips(index, stream).as_numpy_iterator()
+      ]
+    )
+    for stream in STREAMS
+    for name in ('scratch', 'other')
+    for classify in [
+      classifier(
+        original / f'checkpoints/{stream}_{name}/model.ckpt',
+        recipe.STREAMS[stream].scope,
+      )
+    ]
+  }
+
+
+class Folder:
+  """A copy of the data directory, whose files can be replaced."""
+
+  def __init__(self, path, serialized):
+    self.path = path
+    self.shards = shards.find(path / 'records', SPLIT)
+    self._serialized = serialized
+
+  def write_shard(self, which, numbers):
+    """Replaces a shard by one of these clips."""
+    records.write_shard(
+      self.shards[which], [self._serialized[n] for n in numbers]
+    )
+
+  def write_checkpoint(self, stream, name='other'):
+    """Replaces a checkpoint by the one of this name."""
+    for suffix in ('.data-00000-of-00001', '.index'):
+      source = self.path / f'checkpoints/{stream}_{name}/model.ckpt{suffix}'
+      target = self.path / f'checkpoints/{stream}_scratch/model.ckpt{suffix}'
+      shutil.copy(source, f'{target}.tmp')
+      pathlib.Path(f'{target}.tmp').replace(target)
+
+  def compute(self, output, eval_type='rgb'):
+    """Evaluates."""
+    networks = data_directory.networks(self.path, eval_type, False)
+    return split_evaluation.compute(
+      networks,
+      small_records.CLASS_NAMES,
+      self.path / 'records',
+      SPLIT,
+      output,
+    )
+
+
+@pytest.fixture(name='folder')
+def copy_original(original, serialized, tmp_path):
+  shutil.copytree(original, tmp_path / 'data')
+  return Folder(tmp_path / 'data', serialized)
+
+
+def expect(logits, right, numbers, **checkpoints):
+  """Compares logits with those of some clips by some checkpoints."""
+  assert logits.ids.tolist() == [str(n) for n in numbers]
+  assert logits.labels.tolist() == [n % 3 for n in numbers]
+  for network, found in logits.networks.items():
+    name = checkpoints.get(network.stream, 'scratch')
+    expected = right[network.stream, name][list(numbers)]
+    np.testing.assert_allclose(found, expected, atol=1e-5)
+
+
+@pytest.fixture(name='around')
+def call_around(monkeypatch):
+  """Makes a function of a module call others before and after, once.
+
+  Args: module, name, before, after, and whether arguments are those meant.
+  """
+
+  def patch(module, name, before=None, after=None, when=lambda *_: True):
+    original, done = getattr(module, name), []
+
+    def patched(*arguments):
+      disturbed = not done and when(*arguments)
+      if disturbed:
+        done.append(True)
+        if before:
+          before()
+      result = original(*arguments)
+      if disturbed and after:
+        after()
+      return result
+
+    monkeypatch.setattr(module, name, patched)
+
+  return patch
+
+
+def reads(shard, stream='rgb'):
+  """Whether `split_evaluation._classify` is called for a shard."""
+
+  def when(*arguments):
+    return arguments[1] == stream and str(shard) in arguments[2].paths
+
+  return when
+
+
+def refused(folder, output, path, eval_type='rgb'):
+  with pytest.raises(errors.InputError, match='run again') as error:
+    folder.compute(output, eval_type)
+  assert str(error.value).startswith(str(path))
+
+
+CLASSIFY = (split_evaluation, '_classify')
+
+
+@pytest.mark.parametrize(
+  ('moment', 'numbers', 'stream', 'eval_type'),
+  [
+    ('before', REVERSED, 'rgb', 'rgb'),
+    ('before', OTHERS, 'flow', 'joint'),
+    ('after', REVERSED, 'flow', 'joint'),
+    ('after', OTHERS, 'rgb', 'rgb'),
+  ],
+)
+def test_a_shard_replaced_while_it_is_classified(
+  folder, right, around, tmp_path, moment, numbers, stream, eval_type
+):
+  """Before its records are read, with the old index, or after.
+
+  For the second network, it was the same while the first was evaluated.
+  """
+  path = folder.shards[1]
+  around(
+    *CLASSIFY,
+    when=reads(path, stream),
+    **{moment: lambda: folder.write_shard(1, numbers)},
+  )
+  refused(folder, tmp_path / 'parts', path, eval_type)
+  logits = folder.compute(tmp_path / 'parts', eval_type)
+  expect(logits, right, (*CLIPS[0], *numbers))
+
+
+def test_a_shard_replaced_and_put_back_while_it_is_classified(
+  folder, right, around, tmp_path
+):
+  path = folder.shards[1]
+  around(
+    *CLASSIFY,
+    before=lambda: folder.write_shard(1, REVERSED),
+    after=lambda: folder.write_shard(1, CLIPS[1]),
+    when=reads(path),
+  )
+  refused(folder, tmp_path / 'parts', path)
+  expect(folder.compute(tmp_path / 'parts'), right, (*CLIPS[0], *CLIPS[1]))
+
+
+@pytest.mark.parametrize('numbers', [REVERSED, OTHERS])
+def test_a_shard_replaced_before_its_turn(
+  folder, right, around, tmp_path, numbers
+):
+  """Its records are not where the index has them."""
+  around(
+    *CLASSIFY,
+    before=lambda: folder.write_shard(1, numbers),
+    when=reads(folder.shards[0]),
+  )
+  refused(folder, tmp_path / 'parts', folder.shards[1])
+  logits = folder.compute(tmp_path / 'parts')
+  expect(logits, right, (*CLIPS[0], *numbers))
+
+
+def test_a_shard_replaced_between_runs_with_size_and_time_kept(
+  folder, right, tmp_path
+):
+  expect(folder.compute(tmp_path / 'parts'), right, (*CLIPS[0], *CLIPS[1]))
+  before = folder.shards[1].stat()
+  folder.write_shard(1, REVERSED)
+  os.utime(folder.shards[1], ns=(before.st_atime_ns, before.st_mtime_ns))
+  after = folder.shards[1].stat()
+  assert (after.st_size, after.st_mtime_ns) == (
+    before.st_size,
+    before.st_mtime_ns,
+  )
+  expect(folder.compute(tmp_path / 'parts'), right, (*CLIPS[0], *REVERSED))
+
+
+@pytest.mark.parametrize('moment', ['before', 'after'])
+def test_a_checkpoint_replaced_around_its_loading(
+  folder, right, around, tmp_path, moment
+):
+  around(
+    inference, 'classifier', **{moment: lambda: folder.write_checkpoint('rgb')}
+  )
+  refused(
+    folder,
+    tmp_path / 'parts',
+    folder.path / 'checkpoints/rgb_scratch/model.ckpt',
+  )
+  expect(
+    folder.compute(tmp_path / 'parts'),
+    right,
+    (*CLIPS[0], *CLIPS[1]),
+    rgb='other',
+  )
+
+
+def test_a_checkpoint_replaced_while_another_network_is_evaluated(
+  folder, right, around, tmp_path
+):
+  """The new one is evaluated, and its parts are told from the old one's."""
+  numbers = (*CLIPS[0], *CLIPS[1])
+  around(
+    *CLASSIFY,
+    before=lambda: folder.write_checkpoint('flow'),
+    when=reads(folder.shards[0]),
+  )
+  for _ in range(2):
+    logits = folder.compute(tmp_path / 'parts', 'joint')
+    expect(logits, right, numbers, flow='other')
+  shutil.copytree(
+    folder.path / 'checkpoints/rgb_scratch',
+    folder.path / 'checkpoints/flow_scratch',
+    dirs_exist_ok=True,
+  )
+  with pytest.raises(errors.InputError, match='is a RGB checkpoint'):
+    folder.compute(tmp_path / 'parts', 'joint')
+
+
+def test_a_checkpoint_of_other_classes_is_refused_whenever_it_comes(
+  folder, around, tmp_path
+):
+  """The label map was compared with the one before it."""
+  small_networks.write(folder.path, 'flow_other', 4)
+  around(
+    *CLASSIFY,
+    before=lambda: folder.write_checkpoint('flow'),
+    when=reads(folder.shards[0]),
+  )
+  refused(
+    folder,
+    tmp_path / 'parts',
+    folder.path / 'checkpoints/flow_scratch/model.ckpt',
+    'joint',
+  )
+
+
+def test_a_checkpoint_replaced_and_put_back_while_it_is_loaded(
+  folder, right, around, tmp_path
+):
+  shutil.copytree(
+    folder.path / 'checkpoints/rgb_scratch', folder.path / 'checkpoints/rgb_old'
+  )
+  around(
+    inference,
+    'classifier',
+    before=lambda: folder.write_checkpoint('rgb'),
+    after=lambda: folder.write_checkpoint('rgb', 'old'),
+  )
+  refused(
+    folder,
+    tmp_path / 'parts',
+    folder.path / 'checkpoints/rgb_scratch/model.ckpt',
+  )
+  expect(folder.compute(tmp_path / 'parts'), right, (*CLIPS[0], *CLIPS[1]))
+
+
+def test_a_checkpoint_replaced_once_it_is_loaded_changes_nothing(
+  folder, right, around, tmp_path
+):
+  """Its parts are the old one's, and are not used for the new one."""
+  around(
+    *CLASSIFY,
+    before=lambda: folder.write_checkpoint('rgb'),
+    when=reads(folder.shards[0]),
+  )
+  numbers = (*CLIPS[0], *CLIPS[1])
+  expect(folder.compute(tmp_path / 'parts'), right, numbers)
+  expect(folder.compute(tmp_path / 'parts'), right, numbers, rgb='other')
+
+
+def test_the_name_of_a_damaged_record_is_that_of_the_shard_evaluated(
+  folder, around, tmp_path
+):
+  """The shard is replaced once all its parts are there."""
+  path = folder.shards[0]
+  content = bytearray(path.read_bytes())
+  content[5000] ^= 255  # In an image of clip 0.
+  path.write_bytes(content)
+  around(
+    logit_parts.Parts,
+    'write',
+    after=lambda: folder.write_shard(0, OTHERS),
+    when=lambda parts, shard, *_: shard == str(folder.shards[1]),
+  )
+  refused(folder, tmp_path / 'parts', path)

@@ -5,6 +5,7 @@ import pathlib
 import subprocess
 import sys
 
+import printed
 import pytest
 
 ROOT = pathlib.Path(__file__).parents[1]
@@ -107,6 +108,31 @@ def test_a_file_that_the_system_refuses_is_one_line(tmp_path, outcome, message):
   result = run(f'--outcome={outcome}', cwd=tmp_path, env=environment)
   assert result.returncode == 1
   assert result.stderr == f'error: {message}\n'
+
+
+LONG = 300 * 'a'  # No file name may be so long.
+
+
+@pytest.mark.parametrize(
+  'command',
+  [
+    f'evaluate_sample.py --data_dir={LONG}',
+    f'evaluate_sample.py --sample={LONG}',
+    f'evaluate_split.py --data_dir={LONG} --records_dir=.',
+    f'evaluate_split.py --records_dir={LONG}',
+    f'preprocess_ssv2.py --videos_dir=. --labels_dir={LONG} --output_dir=.',
+  ],
+)
+def test_a_path_that_cannot_be_is_one_line_of_every_script(tmp_path, command):
+  script, *arguments = command.split()
+  result = subprocess.run(
+    [sys.executable, ROOT / script, *arguments],
+    cwd=tmp_path,
+    capture_output=True,
+    text=True,
+    check=False,
+  )
+  printed.assert_one_line_error(result, LONG)
 
 
 ESCAPED = r'a\x1b[2J\nerror: b\u202e\udcff.webm'

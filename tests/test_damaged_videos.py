@@ -22,7 +22,7 @@ def start_worker():
 
 @pytest.mark.parametrize('name', CODECS)
 @pytest.mark.parametrize(
-  'max_examples', [150, pytest.param(30_000, marks=pytest.mark.slow)]
+  'max_examples', [150, pytest.param(10_000, marks=pytest.mark.slow)]
 )
 def test_a_damaged_video_crashes_no_worker(tmp_path, read, name, max_examples):
   path = small_videos.write_video(

@@ -156,6 +156,9 @@ def add_bad_videos(videos):
     small_videos.write_video(videos / f'{name}.webm')
   small_videos.write_video(videos.parent / 'outside.webm')
   (videos / 'link.webm').symlink_to(videos.parent / 'outside.webm')
+  (videos / 'loop.webm').symlink_to('loop.webm')
+  os.mkfifo(videos / 'fifo.webm')
+  (videos / 'list.webm').write_text('ffconcat version 1.0\nfile 0.webm\n')
   return {
     'empty': 'not a video (0 bytes)',
     'garbage': 'not a video (5000 bytes)',
@@ -169,6 +172,9 @@ def add_bad_videos(videos):
     'crash': 'SIGSEGV',
     'hang': 'took more than 5 seconds',
     'link': 'is a link out of',
+    'loop': 'Too many levels of symbolic links',
+    'fifo': 'it is not a regular file',
+    'list': 'not a video (33 bytes)',
     '../outside': 'may hold letters',
     '/etc/passwd': 'may hold letters',
     '': 'may hold letters',
@@ -176,7 +182,7 @@ def add_bad_videos(videos):
   }
 
 
-def test_bad_videos_cost_only_themselves(good, tmp_path):
+def test_bad_videos_cost_only_themselves(good, tmp_path, capfd):
   data = tmp_path / 'data'
   shutil.copytree(good / 'videos', data / 'videos')
   reasons = add_bad_videos(data / 'videos')
@@ -196,6 +202,7 @@ def test_bad_videos_cost_only_themselves(good, tmp_path):
   assert set(failures) == set(reasons)
   for name, reason in reasons.items():
     assert reason in failures[name], name
+  assert 'Traceback' not in capfd.readouterr().err
 
 
 def test_a_rerun_adds_what_failed_before_and_leaves_the_rest(

@@ -10,7 +10,7 @@ import types
 import pytest
 import tensorflow as tf
 
-from two_stream import divergence, errors, saving, start
+from two_stream import divergence, errors, saving, start, update_gate
 
 v1 = tf.compat.v1
 
@@ -46,6 +46,7 @@ def stand_in(losses, weights):
     with tf.control_dependencies([moved]):
       train = step.read_value()
   return types.SimpleNamespace(
+    optimizer=types.SimpleNamespace(gate=update_gate.UpdateGate()),
     graph=v1.get_default_graph(),
     network=network,
     global_step=step,
@@ -69,7 +70,9 @@ def train(folder, max_steps, losses=(SOUND,), weights=(1.0,), seconds=0.0):
     hook = saving.SaveCheckpoints(replica, saver, folder, max_steps, seconds)
     with v1.train.MonitoredTrainingSession(
       checkpoint_dir=str(folder),
-      scaffold=v1.train.Scaffold(saver=saver),
+      scaffold=v1.train.Scaffold(
+        saver=saver, local_init_op=replica.optimizer.gate.open
+      ),
       hooks=[hook, v1.train.StopAtStepHook(last_step=max_steps)],
       save_checkpoint_secs=None,
       save_summaries_steps=None,

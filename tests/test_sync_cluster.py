@@ -201,6 +201,34 @@ def test_a_step_is_the_mean_of_exactly_its_gradients_and_drops_stale_ones(
     )
 
 
+def test_nothing_is_updated_while_the_chief_saves(data, tmp_path):
+  """Though another worker alone makes a step."""
+  places, servers, _ = start_cluster(2, num_ps=2)
+  job = small_training.job(data, tmp_path)
+  with (
+    manual_sessions(job, places, servers) as (replicas, sessions, _),
+    concurrent.futures.ThreadPoolExecutor() as pool,
+  ):
+    network, step = replicas[0].network, replicas[0].global_step
+    with replicas[0].optimizer.gate.held(sessions[0]):
+      before = sessions[0].run(network.trainable_variables)
+      token = pool.submit(sessions[1].run, replicas[1].train)
+      with pytest.raises(concurrent.futures.TimeoutError):
+        token.result(5)
+      after = sessions[0].run(network.trainable_variables)
+      assert sessions[0].run(step) == 0
+      for old, new in zip(before, after):
+        np.testing.assert_array_equal(old, new)
+    assert token.result(600) == 1
+    # An update that broke off took its permit with it.
+    with (
+      replicas[0].optimizer.gate.held(sessions[0]),
+      pytest.raises(tf.errors.AbortedError, match='not finished in 0.1 s'),
+      replicas[0].optimizer.gate.held(sessions[0], seconds=0.1),
+    ):
+      pass
+
+
 def test_variables_are_spread_over_ps_by_size(data, tmp_path):
   hosts = tuple(f'127.0.0.1:{port}' for port in (1, 2, 3))
   place = cluster.Cluster(hosts, ('127.0.0.1:4',))

@@ -39,6 +39,7 @@ class SaveCheckpoints(v1.train.SessionRunHook):
       seconds: time between checkpoints.
     """
     self._replica = replica
+    self._gate = replica.optimizer.gate
     self._saver = saver
     self._train_dir = train_dir
     self._max_steps = max_steps
@@ -76,7 +77,8 @@ class SaveCheckpoints(v1.train.SessionRunHook):
     """Saves if it is time to."""
     batch = {}
     if time.monotonic() >= self._due and self._large_since is None:
-      batch = self._save_if_sound(run_context.session)
+      with self._gate.held(run_context.session):
+        batch = self._save_if_sound(run_context.session)
     fetched = [self._replica.measures['loss'], self._replica.train]
     return v1.train.SessionRunArgs(fetched, batch)
 
@@ -101,6 +103,10 @@ class SaveCheckpoints(v1.train.SessionRunHook):
 
   def end(self, session):
     """Saves the last state."""
+    with self._gate.held(session):
+      self._save_last(session)
+
+  def _save_last(self, session):
     step = int(session.run(self._step))
     if step == self._sound:
       return
@@ -116,19 +122,22 @@ class SaveCheckpoints(v1.train.SessionRunHook):
     logging.warning('step %d is not saved: %s', step, reason)
 
   def save_now(self, session):
-    """Saves from another thread, while the main one waits for a step."""
-    with self._replica.graph.as_default():
-      try:
+    """Saves from another thread, while the main one waits for a step.
+
+    There is no time for a look at the loss.
+    """
+    try:
+      with self._replica.graph.as_default(), self._gate.held(session, 5):
         step = int(session.run(self._step))
-      except RuntimeError:  # The session is closed: it saved as it ended.
-        return
-      reason = self._look(session)
-      if self._large_since is not None:
-        reason = 'its loss is too large'
-      if reason:
-        logging.warning('step %d is not saved: %s', step, reason)
-      else:
-        self._save(session, step)
+        reason = self._look(session)
+        if self._large_since is not None:
+          reason = 'its loss is too large'
+        if reason:
+          logging.warning('step %d is not saved: %s', step, reason)
+        else:
+          self._save(session, step)
+    except RuntimeError:  # The session is closed: it saved as it ended.
+      return
 
   def advice(self):
     """How to go on after this training has gone wrong."""

@@ -17,7 +17,14 @@ from typing import NamedTuple
 import tensorflow as tf
 
 import i3d
-from two_stream import checkpoints, clips, cluster, divergence, recipe
+from two_stream import (
+  checkpoints,
+  clips,
+  cluster,
+  divergence,
+  recipe,
+  update_gate,
+)
 
 v1 = tf.compat.v1
 
@@ -135,7 +142,7 @@ def build(hyperparameters, num_classes, make_dataset, place):
     # With more workers than gradients to a step, the slowest are backups; with
     # fewer, they compute several each.
     optimizer = _SyncReplicas(
-      v1.train.MomentumOptimizer(rate, hyperparameters.momentum),
+      update_gate.GatedMomentum(rate, hyperparameters.momentum),
       hyperparameters.replicas_to_aggregate,
       place.num_workers,
     )
@@ -199,7 +206,17 @@ class _SyncReplicas(v1.train.SyncReplicasOptimizer):
 
   The queue of tokens stays open then. When the chief loses one of several ps
   and makes a new session, it could not go on with a closed one on another ps.
+
+  Attributes:
+    gate: the `update_gate.UpdateGate`, once `apply_gradients` was called.
   """
+
+  @property
+  def gate(self):
+    return self._opt.gate
+
+  def get_init_tokens_op(self, num_tokens=-1):
+    return tf.group(super().get_init_tokens_op(num_tokens), self.gate.open)
 
   @functools.cache  # noqa: B019 (a process makes one optimizer)
   def get_chief_queue_runner(self):

@@ -1,4 +1,9 @@
-"""Fixtures that several test files share."""
+"""Fixtures that several test files share, and what the marker process means."""
+
+import contextlib
+import multiprocessing.process
+import subprocess
+from unittest import mock
 
 import numpy as np
 import pytest
@@ -11,6 +16,26 @@ RELEASED = [
   'flow_scratch',
   'rgb_scratch_kin600',
 ]
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item):
+  """Lets only tests that are marked `process` start programs."""
+  with contextlib.ExitStack() as stack:
+    if not item.get_closest_marker('process'):
+      for owner, method in (
+        (subprocess.Popen, '_execute_child'),
+        (multiprocessing.process.BaseProcess, 'start'),
+      ):
+        stack.enter_context(mock.patch.object(owner, method, _refuse))
+    return (yield)
+
+
+def _refuse(*unused_arguments, **unused_options):
+  raise RuntimeError(
+    'this test starts a program: mark it with @pytest.mark.process, so that '
+    '`pytest -m "not slow and not process"` stays quick'
+  )
 
 
 @pytest.fixture(scope='session')

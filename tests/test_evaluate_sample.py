@@ -20,6 +20,8 @@ import tensorflow as tf
 import i3d
 from two_stream import checkpoints
 
+pytestmark = pytest.mark.process
+
 ROOT = pathlib.Path(__file__).parent.parent
 
 # Output of multi_evaluate.sh -> checkpoints whose logits it adds.

@@ -28,6 +28,8 @@ from two_stream import (
   split_results,
 )
 
+pytestmark = pytest.mark.process
+
 ROOT = pathlib.Path(__file__).parent.parent
 NETWORKS = ('rgb_imagenet', 'flow_imagenet', 'rgb_scratch', 'flow_scratch')
 SPLIT = 'validation'

@@ -20,6 +20,8 @@ import tensorflow as tf
 from two_stream import start
 from two_stream.supervisor import Task
 
+pytestmark = pytest.mark.process
+
 ROOT = pathlib.Path(__file__).parent.parent
 ENVIRON = {**os.environ, 'PYTHONPATH': str(ROOT)}
 

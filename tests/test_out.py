@@ -20,9 +20,12 @@ NAMES = [
 # iterations are enough: without 512-bit vectors logits changed by 0.02.
 TOLERANCE = {'rgb': 1e-3, 'flow': 0.05, 'joint': 0.05}
 
-pytestmark = pytest.mark.skipif(
-  not CHECKPOINTS.exists(), reason=f'{CHECKPOINTS} does not exist'
-)
+pytestmark = [
+  pytest.mark.process,
+  pytest.mark.skipif(
+    not CHECKPOINTS.exists(), reason=f'{CHECKPOINTS} does not exist'
+  ),
+]
 
 
 @pytest.fixture(name='written', scope='module')

@@ -26,6 +26,8 @@ from two_stream import (
   shards,
 )
 
+pytestmark = pytest.mark.process
+
 ROOT = pathlib.Path(__file__).parents[1]
 CLASSES = ['Dropping something', 'Holding something']
 NUM_GOOD = 7

@@ -5,8 +5,11 @@ import subprocess
 import sys
 
 import numpy as np
+import pytest
 
 from two_stream import inflation
+
+pytestmark = pytest.mark.process
 
 SCRIPT = pathlib.Path(__file__).parent.parent / 'demo' / 'pretrain_images.py'
 

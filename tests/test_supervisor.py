@@ -15,6 +15,8 @@ import pytest
 from two_stream import supervisor, tf_config
 from two_stream.supervisor import Task
 
+pytestmark = pytest.mark.process
+
 ALL_ONCE = 'chief 0.0,worker 0.0,worker 1.0,ps 0.0,evaluator 0.0'
 STAND_IN = pathlib.Path(__file__).with_name('stand_in_task.py')
 CLUSTER = {'chief': 1, 'worker': 2, 'ps': 1, 'evaluator': 1}

@@ -203,6 +203,7 @@ def test_caption_fills_the_template_with_what_is_drawn():
   )
 
 
+@pytest.mark.process
 def test_label_files_are_in_the_original_format(rendered):
   folder = rendered / 'labels'
   names = labels.read_class_names(folder)
@@ -226,6 +227,7 @@ def test_label_files_are_in_the_original_format(rendered):
   assert all(list(entry) == ['id'] for entry in json.loads(path.read_text()))
 
 
+@pytest.mark.process
 def test_clips_decode_at_12_frames_a_second_and_240_pixels(rendered):
   for path in (rendered / '20bn-something-something-v2').iterdir():
     clip = video.read_video(path, short_side=templates.HEIGHT)
@@ -236,6 +238,7 @@ def test_clips_decode_at_12_frames_a_second_and_240_pixels(rendered):
     np.testing.assert_allclose(np.diff(clip.timestamps), 1e6 / 12, atol=1000)
 
 
+@pytest.mark.process
 def test_a_decoded_clip_shows_what_was_drawn(rendered):
   _, take = dataset.set_up(dataset.Settings(0, 0.25, 0.5), 'train', 0)
   path = rendered / '20bn-something-something-v2/1.webm'
@@ -244,6 +247,7 @@ def test_a_decoded_clip_shows_what_was_drawn(rendered):
   assert np.abs(decoded - drawn.astype(float)).mean() < 4
 
 
+@pytest.mark.process
 def test_same_seed_gives_the_same_bytes_with_any_number_of_processes(
   rendered, tmp_path
 ):
@@ -252,6 +256,7 @@ def test_same_seed_gives_the_same_bytes_with_any_number_of_processes(
   assert contents(tmp_path) == contents(rendered)
 
 
+@pytest.mark.process
 def test_a_rerun_renders_only_what_is_missing(rendered, tmp_path):
   folder = tmp_path / 'again'
   videos = folder / '20bn-something-something-v2'
@@ -273,6 +278,7 @@ def test_another_seed_shows_other_clips():
   assert first.names != second.names
 
 
+@pytest.mark.process
 def test_folders_of_other_clips_are_refused(rendered, tmp_path):
   with pytest.raises(errors.InputError, match='choose another --output_dir'):
     dataset.prepare(rendered, dataset.Settings(1, 0.25, 0.5))

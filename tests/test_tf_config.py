@@ -141,6 +141,7 @@ def test_a_place_in_kubernetes_that_cannot_be_is_refused(change, message):
     tf_config.from_kubernetes(environ)
 
 
+@pytest.mark.process
 def test_command_prints_it():
   result = subprocess.run(
     [sys.executable, '-m', 'two_stream.tf_config', '--scheduler=slurm'],

@@ -16,6 +16,8 @@ import tensorflow as tf
 from two_stream import local_cluster, start
 from two_stream.supervisor import Task
 
+pytestmark = pytest.mark.process
+
 TRAIN = pathlib.Path(__file__).parent.parent / 'train.py'
 SMALL = [
   '--stream=rgb',

@@ -81,6 +81,7 @@ def test_refuses_frames_of_two_sizes():
     tvl1.optical_flow(np.zeros((8, 8), np.uint8), np.zeros((8, 9), np.uint8))
 
 
+@pytest.mark.process
 def test_needs_no_tensorflow():
   program = (
     'import sys\nfrom two_stream import tvl1\nassert "tensorflow" not in '

@@ -13,6 +13,8 @@ import small_videos
 
 from two_stream import preprocessing, worker_pool
 
+pytestmark = pytest.mark.process
+
 
 def make_pool(function=pool_tasks.misbehave, num_workers=2, timeout=60):
   return worker_pool.worker_pool(

@@ -9,6 +9,13 @@ import pytest
 pytestmark = pytest.mark.process
 
 ROOT = pathlib.Path(__file__).parent.parent
+SHELL_SCRIPTS = [
+  '.ci/run',
+  'multi_evaluate.sh',
+  'demo/first_run.sh',
+  'demo/train_demo.sh',
+  'launch/slurm.sbatch',
+]
 
 
 @pytest.mark.parametrize('check', [['check'], ['format', '--check']])
@@ -22,16 +29,7 @@ def test_ruff_is_clean(check):
   assert result.returncode == 0, result.stdout + result.stderr
 
 
-@pytest.mark.parametrize(
-  'script',
-  [
-    '.ci/run',
-    'multi_evaluate.sh',
-    'demo/first_run.sh',
-    'demo/train_demo.sh',
-    'launch/slurm.sbatch',
-  ],
-)
+@pytest.mark.parametrize('script', SHELL_SCRIPTS)
 def test_shellcheck_is_clean(script):
   shellcheck = pathlib.Path(sys.executable).with_name('shellcheck')
   result = subprocess.run(

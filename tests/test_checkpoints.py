@@ -369,6 +369,7 @@ checkpoints.write({}, sys.argv[1], 'RGB')
 """
 
 
+@pytest.mark.process
 def test_what_a_killed_save_left_goes_with_the_next(small, tmp_path):
   net, _ = small
   path = tmp_path / 'model.ckpt'

@@ -8,6 +8,8 @@ import subprocess
 
 import pytest
 
+pytestmark = pytest.mark.process
+
 ROOT = pathlib.Path(__file__).parents[1]
 
 # `python3 -m venv FOLDER` makes FOLDER/bin/pip and FOLDER/bin/python, and these

@@ -8,6 +8,8 @@ import sys
 import printed
 import pytest
 
+pytestmark = pytest.mark.process
+
 ROOT = pathlib.Path(__file__).parents[1]
 
 PROGRAM = r"""

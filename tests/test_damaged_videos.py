@@ -8,6 +8,8 @@ import small_videos
 
 from two_stream import preprocessing, worker_pool
 
+pytestmark = pytest.mark.process
+
 CODECS = {'a.webm': 'VP90', 'a.mp4': 'mp4v', 'a.avi': 'MJPG'}
 
 

@@ -169,6 +169,7 @@ def start_writer(path):
   return process
 
 
+@pytest.mark.process
 def test_a_kill_leaves_the_old_file_and_leftovers_that_are_known_as_dead(
   tmp_path,
 ):
@@ -182,6 +183,7 @@ def test_a_kill_leaves_the_old_file_and_leftovers_that_are_known_as_dead(
   assert names(tmp_path) == ['result']
 
 
+@pytest.mark.process
 def test_the_temporary_files_of_live_processes_stay(tmp_path):
   path = tmp_path / 'result'
   with start_writer(path) as live:
@@ -239,6 +241,7 @@ def test_a_result_replaces_a_file(tmp_path, victim):
     assert path.read_text(encoding='utf-8') == 'näive'
 
 
+@pytest.mark.process
 def test_a_result_is_written_into_a_pipe_and_into_a_device(tmp_path):
   fifo = tmp_path / 'fifo'
   os.mkfifo(fifo)
@@ -270,6 +273,7 @@ with files.open_result(sys.argv[1], 'w') as stream:
 """
 
 
+@pytest.mark.process
 @pytest.mark.parametrize('name', ['/dev/stdout', 'output'])
 def test_a_result_comes_after_what_was_printed_to_the_same_file(tmp_path, name):
   """A file would lose one of the two, and a link in /dev be replaced."""

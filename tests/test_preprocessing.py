@@ -148,6 +148,7 @@ def test_a_clip_of_too_many_frames_is_refused(monkeypatch, videos):
     preprocessing.clip_from_video(videos / 'good.webm')
 
 
+@pytest.mark.process
 def test_a_folder_whose_name_is_no_text_is_read(tmp_path):
   folder = tmp_path / os.fsdecode(b'\xff\n')
   folder.mkdir()

@@ -11,6 +11,7 @@ import sys
 import termios
 import time
 
+import pytest
 import tqdm
 
 from two_stream import progress
@@ -49,6 +50,7 @@ def test_a_bar_goes_on_when_the_clock_is_set_back(capsys, monkeypatch):
   assert states == ['0/5', '2/5', '4/5', '5/5']
 
 
+@pytest.mark.process
 def test_messages_in_a_log_begin_their_lines():
   result = subprocess.run(
     [sys.executable, '-c', PROGRAM],
@@ -62,6 +64,7 @@ def test_messages_in_a_log_begin_their_lines():
   assert any(' 2/4 ' in line for line in lines)
 
 
+@pytest.mark.process
 def test_messages_on_a_terminal_take_the_bars_place():
   terminal, stderr = pty.openpty()
   size = struct.pack('HHHH', 24, 80, 0, 0)

@@ -204,6 +204,7 @@ def test_a_link_planted_before_tensorflow_opens_the_file_is_not_followed(
   assert victim.read_bytes() == b'untouched'
 
 
+@pytest.mark.process
 def test_encoding_needs_no_tensorflow():
   program = (
     'import sys; from two_stream import labels, records, video; '

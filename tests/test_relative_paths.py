@@ -159,6 +159,7 @@ def make_folder(tmp_path_factory):
   return folder
 
 
+@pytest.mark.process
 @pytest.mark.parametrize(
   'program',
   [
@@ -202,6 +203,7 @@ def everything(folder):
   return set(folder.rglob('*'))
 
 
+@pytest.mark.process
 @pytest.mark.slow
 def test_the_shell_script_runs_twice_with_relative_paths(folder):
   here = folder / 'multi_evaluate.sh'

@@ -79,6 +79,7 @@ def test_a_file_name_is_shown_and_not_obeyed(tmp_path):
   assert r'a\x1b[2J\u202e\n\udcff.webm: 10 frames, 12 a second' in parsed.texts
 
 
+@pytest.mark.process
 def test_a_page_may_go_into_a_pipe_or_a_device(tmp_path, page):
   arguments = ('a/<clip> & co.webm', make_clips(), LOGITS, NAMES, 12)
   report.write('/dev/null', *arguments)

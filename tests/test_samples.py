@@ -223,6 +223,7 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
 """
 
 
+@pytest.mark.process
 def test_a_huge_file_of_nothing_takes_no_memory(prefix):
   frames = 20 * 2**30 // (224 * 224 * 3 * 4)
   write_array(prefix, HEADER.replace('9', str(frames)), num_bytes=20 * 2**30)

@@ -95,6 +95,7 @@ def run(text, **options):
   )
 
 
+@pytest.mark.process
 @pytest.mark.parametrize(
   'end, status',
   [
@@ -111,6 +112,7 @@ def test_last_words_arrive_however_a_process_ends(end, status):
   assert result.returncode == status
 
 
+@pytest.mark.process
 def test_signals_to_the_whole_group_lose_nothing():
   """Such as Ctrl-C, or of a scheduler."""
   result = run(
@@ -127,6 +129,7 @@ os.write(2, NOISE + NEWS)
   assert result.returncode == 0
 
 
+@pytest.mark.process
 def test_python_and_c_keep_their_order_in_a_log():
   result = run("""
 for i in range(300):
@@ -137,6 +140,7 @@ for i in range(300):
   assert result.stderr.decode().splitlines() == lines
 
 
+@pytest.mark.process
 def test_on_a_terminal_python_still_finds_one_and_keeps_the_order():
   terminal, stderr = pty.openpty()
   fcntl.ioctl(stderr, termios.TIOCSWINSZ, struct.pack('HHHH', 24, 80, 0, 0))
@@ -173,6 +177,7 @@ bar.update(2)
   assert b'a warning' in output
 
 
+@pytest.mark.process
 def test_a_log_that_nobody_reads_is_noticed_by_the_writer():
   with subprocess.Popen(
     [
@@ -192,6 +197,7 @@ except BrokenPipeError:
     assert process.wait(60) == 7
 
 
+@pytest.mark.process
 def test_without_a_standard_error_nothing_is_done():
   result = subprocess.run(
     ['bash', '-c', f'{sys.executable} -c "$0" 2>&-', program('')],

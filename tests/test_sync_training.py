@@ -244,6 +244,7 @@ def test_training_starts_from_an_image_network(data, tmp_path, caplog):
     assert (trained[name] != value).any()
 
 
+@pytest.mark.process
 def test_evaluate_sample_takes_what_training_exported(whole, tmp_path):
   """As it is, for a data directory."""
   clip = np.random.default_rng(1).uniform(

@@ -378,6 +378,7 @@ with training_folder.locked(sys.argv[1]):
 """
 
 
+@pytest.mark.process
 def test_a_run_that_was_killed_leaves_the_folder_to_the_next(tmp_path):
   with subprocess.Popen(
     [sys.executable, '-c', HOLD, tmp_path],

@@ -95,24 +95,12 @@ def run(checkout, command):
   return result.stdout
 
 
-def make_data_directory(checkout):
-  """As docs/training.md says, of what the commands before have trained."""
-  data = checkout / 'DATA_DIR'
-  for stream in ('rgb', 'flow'):
-    folder = data / 'checkpoints' / f'{stream}_scratch'
-    shutil.copytree(checkout / stream / 'export', folder)
-  for name in ('label_map.txt', 'parameters.json'):
-    shutil.copy(checkout / 'ssv2_records' / name, data)
-
-
 @pytest.mark.slow
 @pytest.mark.process
 def test_the_commands_work_one_after_the_other(checkout):
   """From rendered videos to a table, on tiny networks."""
   printed = {}
   for command, quicker in TABLES['run_in_order'].items():
-    if 'DATA_DIR' in command:
-      make_data_directory(checkout)
     printed[command] = run(checkout, f'{command} {quicker}')
   assert (checkout / 'report.html').exists()
   table = printed[

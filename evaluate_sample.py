@@ -14,13 +14,12 @@ import pathlib
 import numpy as np
 from absl import flags
 
-from two_stream import (
-  cli,
+from two_stream import cli, recipe
+from two_stream.evaluation import (
   data_directory,
   ranking,
-  recipe,
-  report,
-  samples,
+  report_page,
+  sample_clips,
 )
 
 _EVAL_TYPE = flags.DEFINE_enum(
@@ -76,18 +75,18 @@ def main():
   }
   sample = _SAMPLE.value or data_directory.default_sample(_DATA_DIR.value)
   rate = data_directory.frames_per_second(_DATA_DIR.value)
-  clips = samples.load(sample, evaluation.streams, rate)
+  clips = sample_clips.load(sample, evaluation.streams, rate)
   cli.start_tensorflow()
   names = class_names(paths.values())
   logits = stream_logits(paths, clips)
   print_top_classes(sum(logits.values()), names)
   if _REPORT.value:
-    report.write(_REPORT.value, sample, clips, logits, names, rate)
+    report_page.write(_REPORT.value, sample, clips, logits, names, rate)
 
 
 def class_names(paths):
   """The label map, which has to fit every checkpoint."""
-  from two_stream import checkpoints  # noqa: PLC0415
+  from two_stream.networks import checkpoints  # noqa: PLC0415
 
   for path in paths:
     num_classes = checkpoints.describe(path).num_classes
@@ -107,12 +106,12 @@ def stream_logits(paths, clips):
   Returns:
     stream -> float32 [classes].
   """
-  from two_stream import inference  # noqa: PLC0415
+  from two_stream.networks import classifier  # noqa: PLC0415
 
   logits = {}
   for stream, path in paths.items():
     scope = recipe.STREAMS[stream].scope
-    classify = inference.classifier(path, scope, _PRECISION.value)
+    classify = classifier.load(path, scope, _PRECISION.value)
     logits[stream] = classify(clips[stream])[0]
   return logits
 

@@ -17,7 +17,10 @@ import pathlib
 
 from absl import flags
 
-from two_stream import cli, data_directory, errors, labels, shards
+from two_stream import cli, errors
+from two_stream.datasets import something_something
+from two_stream.evaluation import data_directory
+from two_stream.records import shards
 
 _DATA_DIR = cli.define_path(
   'data_dir',
@@ -31,7 +34,7 @@ _RECORDS_DIR = cli.define_path(
   required=True,
 )
 _SPLIT = flags.DEFINE_enum(
-  'split', 'validation', labels.SPLITS, 'Split to evaluate.'
+  'split', 'validation', something_something.SPLITS, 'Split to evaluate.'
 )
 _EVAL_TYPE = flags.DEFINE_enum(
   'eval_type',
@@ -58,7 +61,7 @@ def main():
   )
   shards.find(_RECORDS_DIR.value, _SPLIT.value)  # Says at once what is missing.
   cli.start_tensorflow()
-  from two_stream import split_evaluation, split_results  # noqa: PLC0415
+  from two_stream.evaluation import split_evaluation, split_results  # noqa: PLC0415
 
   class_names = split_evaluation.class_names(
     _DATA_DIR.value, networks, _RECORDS_DIR.value

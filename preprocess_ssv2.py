@@ -20,14 +20,10 @@ import os
 
 from absl import flags
 
-from two_stream import (
-  cli,
-  documents,
-  errors,
-  labels,
-  preprocessing_job,
-  video,
-)
+from two_stream import cli, documents, errors
+from two_stream.datasets import something_something
+from two_stream.preprocessing import many_videos
+from two_stream.video import reader
 
 FLAGS = flags.FLAGS
 
@@ -46,7 +42,9 @@ cli.define_path(
   'output_dir', None, 'Folder of the shards, made if missing.', required=True
 )
 flags.DEFINE_list(
-  'splits', ['train', 'validation'], f'Some of {", ".join(labels.SPLITS)}.'
+  'splits',
+  ['train', 'validation'],
+  f'Some of {", ".join(something_something.SPLITS)}.',
 )
 flags.DEFINE_integer(
   'num_workers',
@@ -57,13 +55,13 @@ flags.DEFINE_integer(
 )
 flags.DEFINE_string(
   'fps',
-  str(video.FRAMES_PER_SECOND),
-  f'Frames a second of the clips, or {video.NATIVE} to keep the frames as they '
-  'are.',
+  str(reader.FRAMES_PER_SECOND),
+  f'Frames a second of the clips, or {reader.NATIVE} to keep the frames as '
+  'they are.',
 )
 flags.DEFINE_integer(
   'shard_size',
-  preprocessing_job.SHARD_SIZE,
+  many_videos.SHARD_SIZE,
   'The most videos of a shard; 64 are about 200 MB.',
   lower_bound=1,
 )
@@ -72,7 +70,7 @@ flags.DEFINE_bool(
 )
 flags.DEFINE_float(
   'video_timeout',
-  preprocessing_job.VIDEO_TIMEOUT,
+  many_videos.VIDEO_TIMEOUT,
   'Seconds after which a video is given up.',
   lower_bound=1,
 )
@@ -91,8 +89,8 @@ def main():
   # TensorFlow only frames records here and must not take a GPU.
   os.environ['CUDA_VISIBLE_DEVICES'] = '-1'
   task_index, num_tasks = task_from_flags(os.environ)
-  summary, num_failed = preprocessing_job.run(
-    preprocessing_job.Job(
+  summary, num_failed = many_videos.run(
+    many_videos.Job(
       videos_dir=FLAGS.videos_dir,
       labels_dir=FLAGS.labels_dir,
       output_dir=FLAGS.output_dir,
@@ -118,25 +116,26 @@ def main():
 def splits_from_flag(splits):
   """Checks the names and removes repetitions."""
   for split in splits:
-    if split not in labels.SPLITS:
+    if split not in something_something.SPLITS:
       raise errors.InputError(
-        f'--splits: {split!r} is none of {", ".join(labels.SPLITS)}'
+        f'--splits: {split!r} is none of '
+        f'{", ".join(something_something.SPLITS)}'
       )
   return tuple(dict.fromkeys(splits))
 
 
 def frames_per_second_from_flag(fps):
   """Returns an integer, or None for the frames as they are."""
-  if fps == video.NATIVE:
+  if fps == reader.NATIVE:
     return None
   try:
     rate = documents.whole_number(fps, '--fps')
   except errors.InputError:
     rate = 0
-  if not 1 <= rate <= video.MAX_FRAMES_PER_SECOND:
+  if not 1 <= rate <= reader.MAX_FRAMES_PER_SECOND:
     raise errors.InputError(
-      f'--fps: {documents.quote(fps)} is neither {video.NATIVE} nor a whole '
-      f'number from 1 to {video.MAX_FRAMES_PER_SECOND}'
+      f'--fps: {documents.quote(fps)} is neither {reader.NATIVE} nor a whole '
+      f'number from 1 to {reader.MAX_FRAMES_PER_SECOND}'
     )
   return rate
 

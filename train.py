@@ -24,7 +24,8 @@ import os
 
 from absl import flags
 
-from two_stream import cli, recipe, tf_config
+from two_stream import cli, recipe
+from two_stream.cluster import tf_config
 
 FLAGS = flags.FLAGS
 
@@ -129,14 +130,14 @@ flags.mark_flags_as_required(['stream', 'records_dir', 'train_dir'])
 def main():
   """Runs the task; returns its exit status."""
   cli.start_tensorflow()
-  from two_stream import sync_training, training_graph  # noqa: PLC0415
+  from two_stream.training import sync_replicas, training_graph  # noqa: PLC0415
 
   stream = recipe.STREAMS[FLAGS.stream]
   rates = stream.learning_rates
   if FLAGS.learning_rates is not None:
     rates = recipe.parse_learning_rates(FLAGS.learning_rates)
   own_names = set(training_graph.Hyperparameters._fields) - {'learning_rates'}
-  job = sync_training.Job(
+  job = sync_replicas.Job(
     training_graph.Hyperparameters(
       learning_rates=rates, **{name: FLAGS[name].value for name in own_names}
     ),
@@ -149,17 +150,17 @@ def main():
     max_damaged_records=FLAGS.max_damaged_records,
     wait_minutes=FLAGS.wait_minutes,
   )
-  return sync_training.run(job, place())
+  return sync_replicas.run(job, place())
 
 
 def place():
-  """This task's `cluster.Cluster`: of TF_CONFIG, of flags, or alone."""
-  from two_stream import cluster  # noqa: PLC0415
+  """This task's `cluster_task.Cluster`: of TF_CONFIG, of flags, or alone."""
+  from two_stream.cluster import cluster_task  # noqa: PLC0415
 
   text = os.environ.get('TF_CONFIG')
   if text:
-    return cluster.from_tf_config(text)
-  return cluster.from_hosts(
+    return cluster_task.from_tf_config(text)
+  return cluster_task.from_hosts(
     FLAGS.ps_hosts, FLAGS.worker_hosts, FLAGS.job_name, FLAGS.task_index
   )
 

@@ -20,7 +20,8 @@ import numba
 import numpy as np
 from absl import flags
 
-from two_stream import cli, errors, tvl1
+from two_stream import cli, errors
+from two_stream.video import tvl1
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent.parent / 'tests'))
 

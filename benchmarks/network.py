@@ -22,7 +22,8 @@ import tensorflow as tf
 from absl import flags
 
 import i3d
-from two_stream import checkpoints, cli, inference
+from two_stream import cli
+from two_stream.networks import checkpoints, classifier
 
 ROUNDS = flags.DEFINE_integer('rounds', 5, 'Timed runs of each.', 1)
 
@@ -69,7 +70,7 @@ def forward(clip_shape, dtype):
   net = i3d.InceptionI3d(_CLASSES)
   net(clip[:, : i3d.MIN_FRAMES], is_training=False)
   description = checkpoints.Description(_CLASSES, clip_shape[-1], 1.0, '', ())
-  classify = inference.compiled(net, description, dtype)
+  classify = classifier.compiled(net, description, dtype)
   return lambda: classify(clip), forward_operations(clip_shape)
 
 

@@ -18,16 +18,10 @@ import time
 import tqdm
 from absl import flags
 
-from two_stream import (
-  cli,
-  codecs,
-  errors,
-  preprocessing,
-  records,
-  tvl1,
-  video,
-  worker_pool,
-)
+from two_stream import cli, errors
+from two_stream.preprocessing import one_video, worker_pool
+from two_stream.records import schema
+from two_stream.video import codecs, reader, tvl1
 
 FLAGS = flags.FLAGS
 
@@ -39,7 +33,7 @@ flags.DEFINE_list('workers', ['1', '2'], 'Numbers of worker processes.')
 TIMEOUT = 600
 # Step -> the functions that do it.
 STEPS = {
-  'resize': [(video, 'resize')],
+  'resize': [(reader, 'resize')],
   'flow': [(tvl1, 'optical_flow')],
   'encode': [(codecs, 'encode_rgb'), (codecs, 'encode_flow')],
 }
@@ -69,7 +63,7 @@ def main():
 
 
 def find_videos(folder):
-  """Lists `preprocessing.Source`s, the largest first.
+  """Lists `one_video.Source`s, the largest first.
 
   So the workers end at about the same time, as they do over a whole split.
   """
@@ -77,13 +71,13 @@ def find_videos(folder):
   if not paths:
     raise errors.InputError(f'{folder}: has no .webm file; see --videos_dir')
   paths.sort(key=lambda path: path.stat().st_size, reverse=True)
-  return [preprocessing.Source(folder, path.stem, None, None) for path in paths]
+  return [one_video.Source(folder, path.stem, None, None) for path in paths]
 
 
 def time_workers(num_workers, sources):
   """Returns (seconds for all videos, number of flows); processes are warm."""
   with worker_pool.worker_pool(
-    preprocessing.encode_video, num_workers, TIMEOUT, preprocessing.start_worker
+    one_video.encode_video, num_workers, TIMEOUT, one_video.start_worker
   ) as pool:
     list(pool.map(sources[:1] * num_workers))
     start = time.perf_counter()
@@ -93,19 +87,19 @@ def time_workers(num_workers, sources):
     if isinstance(result, worker_pool.Failure):
       raise errors.InputError(result.reason)
   num_flows = sum(
-    len(result.feature_lists[records.FLOW_ENCODED]) for result in results
+    len(result.feature_lists[schema.FLOW_ENCODED]) for result in results
   )
   return elapsed, num_flows
 
 
 def time_steps(sources):
   """Returns step -> share of the time of one process; decoding is the rest."""
-  preprocessing.start_worker()
-  preprocessing.encode_video(sources[0])
+  one_video.start_worker()
+  one_video.encode_video(sources[0])
   with step_timers() as seconds:
     start = time.perf_counter()
     for each in sources:
-      preprocessing.encode_video(each)
+      one_video.encode_video(each)
     total = time.perf_counter() - start
   decode = total - sum(seconds.values())
   seconds = {'decode': decode, **{step: seconds[step] for step in STEPS}}

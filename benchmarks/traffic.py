@@ -14,7 +14,8 @@ from absl import flags
 
 import i3d
 from benchmarks import network
-from two_stream import cli, cluster, recipe
+from two_stream import cli, recipe
+from two_stream.cluster import cluster_task
 
 FLAGS = flags.FLAGS
 flags.DEFINE_enum('stream', 'rgb', list(recipe.STREAMS), 'What is trained.')
@@ -89,7 +90,7 @@ def variable_sizes(channels, num_classes):
 
 def loads(sizes, num_ps):
   """Bytes of variables on each ps, as training distributes them."""
-  by_size = cluster.BySize(num_ps)
+  by_size = cluster_task.BySize(num_ps)
   for size in sizes:
     by_size.place(size)
   return by_size.loads

@@ -20,15 +20,10 @@ import tqdm
 from absl import flags
 
 from benchmarks import network
-from two_stream import (
-  cli,
-  clips,
-  cluster,
-  recipe,
-  record_index,
-  records,
-  training_graph,
-)
+from two_stream import cli, recipe
+from two_stream.cluster import cluster_task
+from two_stream.records import clips, record_index, schema
+from two_stream.training import training_graph
 
 v1 = tf.compat.v1
 FLAGS = flags.FLAGS
@@ -46,7 +41,7 @@ def main():
   """Prints the ratios."""
   v1.logging.set_verbosity(v1.logging.ERROR)
   with contextlib.ExitStack() as stack:
-    alone = Step(stack, cluster.Cluster())
+    alone = Step(stack, cluster_task.Cluster())
     apart = Step(stack, *stack.enter_context(parameter_server()))
     timed = {
       'matrix product': network.matrix_product('float32'),
@@ -97,7 +92,7 @@ class Step:
     )
     graph = self._replica.graph
     hook = self._replica.optimizer.make_session_run_hook(True, 0)
-    with graph.as_default(), v1.device(cluster.variable_placement(place)):
+    with graph.as_default(), v1.device(cluster_task.variable_placement(place)):
       self._session = v1.train.MonitoredTrainingSession(
         target,
         hooks=[hook],
@@ -157,13 +152,13 @@ def parameter_server():
     ps, worker = (
       f'127.0.0.1:{each.getsockname()[1]}' for each in (first, second)
     )
-  place = cluster.Cluster((ps,), (worker,))
+  place = cluster_task.Cluster((ps,), (worker,))
   process = multiprocessing.get_context('spawn').Process(
     target=serve, args=(place._replace(job_name='ps'),), daemon=True
   )
   process.start()
   try:
-    yield place, cluster.start_server(place).target
+    yield place, cluster_task.start_server(place).target
   finally:
     process.terminate()
     process.join()
@@ -171,14 +166,14 @@ def parameter_server():
 
 def serve(place):
   """The ps's process."""
-  cluster.serve_until_done(place, cluster.start_server(place))
+  cluster_task.serve_until_done(place, cluster_task.start_server(place))
 
 
 def clip_reader(stack):
   """A function that reads the next clip, from records as Kinetics' are."""
   folder = pathlib.Path(stack.enter_context(tempfile.TemporaryDirectory()))
   path = folder / 'shard'
-  records.write_shard(path, [random_record(i) for i in range(8)])
+  schema.write_shard(path, [random_record(i) for i in range(8)])
   reading = clips.Reading(
     record_index.build([path]), FLAGS.stream, FLAGS.num_frames, [0], 0
   )
@@ -206,16 +201,16 @@ def random_record(seed):
   count = frame_index[-1] + 1
   coarse = rng.integers(0, 256, (count, 64, 85, 3), np.uint8)
   flows = rng.normal(0, 2, (count - 1, 64, 85, 2)).astype(np.float32)
-  return records.serialize(
-    records.encode(
+  return schema.serialize(
+    schema.encode(
       coarse.repeat(4, 1).repeat(4, 2),
       flows.repeat(4, 1).repeat(4, 2),
       timestamps=np.arange(count) * 83_333,
       frame_index=frame_index,
       context={
-        records.ID: [b'0'],
-        records.DATA_PATH: [b'0.webm'],
-        records.LABEL_INDEX: [0],
+        schema.ID: [b'0'],
+        schema.DATA_PATH: [b'0.webm'],
+        schema.LABEL_INDEX: [0],
       },
     )
   )

@@ -5,7 +5,9 @@ python demo/make_gifs.py       data/sample.webm -> docs/sample_{rgb,flow}.gif
 
 import pathlib
 
-from two_stream import animations, cli, data_directory, files, samples, video
+from two_stream import cli, files
+from two_stream.evaluation import animations, data_directory, sample_clips
+from two_stream.video import reader
 
 _ROOT = pathlib.Path(__file__).parent.parent
 _DATA_DIR = cli.define_path(
@@ -20,7 +22,7 @@ def main():
   """Prepares the clips as for the networks and writes them."""
   rate = data_directory.frames_per_second(_DATA_DIR.value)
   sample = data_directory.default_sample(_DATA_DIR.value)
-  clips = samples.load(sample, ('rgb', 'flow'), rate)
+  clips = sample_clips.load(sample, ('rgb', 'flow'), rate)
   flow, _ = animations.flow_frames(clips['flow'][0])
   frames = {'rgb': animations.rgb_frames(clips['rgb'][0]), 'flow': flow}
   folder = pathlib.Path(_OUTPUT_DIR.value)
@@ -29,7 +31,7 @@ def main():
     path = folder / f'{sample.stem}_{stream}.gif'
     with files.atomic_open(path) as output:
       output.write(
-        animations.encode(images, rate or video.FRAMES_PER_SECOND, '.gif')
+        animations.encode(images, rate or reader.FRAMES_PER_SECOND, '.gif')
       )
     print(f'{path}: {path.stat().st_size / 1000:.0f} kB')
 

@@ -17,8 +17,9 @@ import objects
 import sprites
 from absl import flags
 
-from two_stream import cli, errors, progress
-from two_stream.worker_pool import Failure, worker_pool
+from two_stream import cli, errors
+from two_stream.preprocessing.worker_pool import Failure, worker_pool
+from two_stream.terminal import progress
 
 FLAGS = flags.FLAGS
 cli.define_path(
@@ -84,7 +85,8 @@ def train(images, labels):
   import sonnet as snt  # noqa: PLC0415
   import tensorflow as tf  # noqa: PLC0415
 
-  from two_stream import clips, inception_v1  # noqa: PLC0415
+  from two_stream.networks import inception_v1  # noqa: PLC0415
+  from two_stream.records import clips  # noqa: PLC0415
 
   network = inception_v1.InceptionV1(
     len(KINDS),
@@ -124,7 +126,7 @@ def answers(network, images):
   """The most likely kind of each, int [B]."""
   import tensorflow as tf  # noqa: PLC0415
 
-  from two_stream import clips  # noqa: PLC0415
+  from two_stream.records import clips  # noqa: PLC0415
 
   @tf.function(reduce_retracing=True)
   def classify(batch):

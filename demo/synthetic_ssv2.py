@@ -19,8 +19,9 @@ import cv2
 import dataset
 from absl import flags
 
-from two_stream import cli, errors, progress
-from two_stream.worker_pool import Failure, worker_pool
+from two_stream import cli, errors
+from two_stream.preprocessing.worker_pool import Failure, worker_pool
+from two_stream.terminal import progress
 
 TIMEOUT = 300  # seconds; a clip takes about two
 

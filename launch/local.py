@@ -26,7 +26,8 @@ import sys
 
 from absl import flags
 
-from two_stream import cli, local_cluster, private_network, supervisor
+from two_stream import cli
+from two_stream.cluster import local_cluster, private_network, supervisor
 
 FLAGS = flags.FLAGS
 

@@ -8,7 +8,9 @@ import time
 
 import cv2
 
-from two_stream import errors, preprocessing, video
+from two_stream import errors
+from two_stream.preprocessing import one_video
+from two_stream.video import reader
 
 
 def nothing():
@@ -49,18 +51,18 @@ def encode_or_misbehave(source):
   """Encodes a video, but for the ids that are made to go wrong."""
   if source.id in ('die', 'crash', 'hang'):
     misbehave(source.id)
-  return preprocessing.encode_video(source)
+  return one_video.encode_video(source)
 
 
 def encode_slowly(source):
   """Encodes a small video in about the time of a real one's first frames."""
   time.sleep(0.2)
-  return preprocessing.encode_video(source)
+  return one_video.encode_video(source)
 
 
 def read_video(path):
   """Decodes a small video; returns its number of frames."""
-  return len(video.read_video(path, short_side=48).frames)
+  return len(reader.read_video(path, short_side=48).frames)
 
 
 def read_and_count(path):
@@ -73,13 +75,13 @@ def read_and_count(path):
   read_video(path)
   threads, descriptors = _count('task'), _count('fd')
   most = []
-  resize = video.resize
-  video.resize = lambda *arguments: (
+  resize = reader.resize
+  reader.resize = lambda *arguments: (
     most.append(_count('task')) or resize(*arguments)
   )
   for _ in range(20):
     read_video(path)
-  video.resize = resize
+  reader.resize = resize
   return max(most) - threads, _count('fd') - descriptors
 
 

@@ -4,7 +4,8 @@ import reference
 import tensorflow as tf
 
 import i3d
-from two_stream import checkpoints, recipe
+from two_stream import recipe
+from two_stream.networks import checkpoints
 
 
 def write(data, name, classes):

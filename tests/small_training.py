@@ -6,16 +6,11 @@ import small_records
 import tensorflow as tf
 
 import i3d
-from two_stream import (
-  checkpoints,
-  clips,
-  cluster,
-  mirroring,
-  record_index,
-  shards,
-  sync_training,
-  training_graph,
-)
+from two_stream.cluster import cluster_task
+from two_stream.datasets import mirroring
+from two_stream.networks import checkpoints
+from two_stream.records import clips, record_index, shards
+from two_stream.training import sync_replicas, training_graph
 
 FRAMES = 9
 CLASSES = len(small_records.CLASS_NAMES)
@@ -23,7 +18,7 @@ WIDTH = 1 / 16
 BATCH_NORM_DECAY = 0.9
 
 
-class Unoptimized(cluster.Cluster):
+class Unoptimized(cluster_task.Cluster):
   """Whose sessions take graphs as they are, and start in half the time."""
 
   def session_config(self):  # noqa: D102
@@ -36,7 +31,7 @@ ALONE = Unoptimized()
 
 
 def job(data, train_dir, max_steps=2, stream='rgb', **hyperparameters):
-  """A `sync_training.Job` of two steps with these hyperparameters."""
+  """A `sync_replicas.Job` of two steps with these hyperparameters."""
   values = {
     'learning_rates': ((0, 0.1), (1, 0.05)),
     'replicas_to_aggregate': 1,
@@ -46,7 +41,7 @@ def job(data, train_dir, max_steps=2, stream='rgb', **hyperparameters):
     'batch_norm_decay': BATCH_NORM_DECAY,
     **hyperparameters,
   }
-  return sync_training.Job(
+  return sync_replicas.Job(
     training_graph.Hyperparameters(stream, **values),
     str(data),
     str(train_dir),

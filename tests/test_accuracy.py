@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from two_stream import accuracy, records
+from two_stream.evaluation import accuracy
+from two_stream.records import schema
 
 LOGITS = np.array(
   [
@@ -24,10 +25,10 @@ def test_a_clip_counts_if_its_label_is_among_the_best():
 
 
 def test_clips_without_a_label_count_nowhere():
-  labels = np.array([0, records.NO_LABEL, 1, records.NO_LABEL])
+  labels = np.array([0, schema.NO_LABEL, 1, schema.NO_LABEL])
   assert accuracy.top_k(LOGITS, labels) == [0.5, 0.5]
   assert accuracy.confusion(LOGITS, labels).sum() == 2
-  assert accuracy.top_k(LOGITS, np.full(4, records.NO_LABEL)) is None
+  assert accuracy.top_k(LOGITS, np.full(4, schema.NO_LABEL)) is None
 
 
 @pytest.mark.parametrize('value', [0, np.nan])

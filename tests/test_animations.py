@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 import small_videos
 
-from two_stream import animations, video
+from two_stream.evaluation import animations
+from two_stream.video import reader
 
 
 def decode(encoded):
@@ -30,7 +31,7 @@ def test_an_animation_plays_the_frames_in_a_loop(ending, error):
 def test_frames_survive_the_networks_range():
   frames = small_videos.textured_frames(2)
   np.testing.assert_array_equal(
-    animations.rgb_frames(video.scale_rgb(frames)), frames
+    animations.rgb_frames(reader.scale_rgb(frames)), frames
   )
 
 

@@ -3,10 +3,10 @@
 import cv2
 import numpy as np
 
-from two_stream import bicubic, kernels
+from two_stream.video import bicubic, compiled
 
 
-@kernels.kernel
+@compiled.kernel
 def sample_all(image, width, points, results):
   """Samples at points [N, 2], (x, y) as distances from pixel (1, 1)."""
   for i in range(len(points)):

@@ -9,7 +9,8 @@ import small_tables
 import tensorflow as tf
 from tensorflow.core.protobuf import tensor_bundle_pb2
 
-from two_stream import checkpoint_files, errors
+from two_stream import errors
+from two_stream.networks import checkpoint_files
 
 DATA, INDEX = small_tables.DATA, small_tables.INDEX
 DTYPES = [

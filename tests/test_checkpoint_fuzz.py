@@ -15,10 +15,10 @@ from hypothesis import strategies as st
 from tensorflow.core.protobuf import tensor_bundle_pb2
 from tensorflow.core.util import saved_tensor_slice_pb2
 
-from two_stream import (
+from two_stream import errors
+from two_stream.networks import (
   checkpoint_files,
   checkpoints,
-  errors,
   inflation,
   sorted_table,
 )

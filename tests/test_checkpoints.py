@@ -12,7 +12,9 @@ import small_tables
 import tensorflow as tf
 
 import i3d
-from two_stream import checkpoints, errors, inference, start
+from two_stream import errors
+from two_stream.networks import checkpoints, classifier
+from two_stream.training import initial_weights
 
 # Released file -> its description.
 RELEASED = {
@@ -262,8 +264,10 @@ def test_weights_that_compute_nothing_are_refused(
   for use in (
     checkpoints.read,
     lambda path: checkpoints.restore(net, path),
-    lambda path: inference.classifier(path, 'RGB'),
-    lambda path: start.initial_values(path, channels=3, num_classes=10),
+    lambda path: classifier.load(path, 'RGB'),
+    lambda path: initial_weights.initial_values(
+      path, channels=3, num_classes=10
+    ),
   ):
     with pytest.raises(errors.InputError) as error:
       use(tmp_path / 'a')

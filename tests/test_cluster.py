@@ -4,20 +4,21 @@ import json
 
 import pytest
 
-from two_stream import cluster, errors
+from two_stream import errors
+from two_stream.cluster import cluster_task
 
 
 def test_tf_config_with_and_without_a_chief_gives_the_same_cluster():
   jobs = {'chief': ['a:1'], 'worker': ['b:1', 'c:1'], 'ps': ['p:1']}
-  with_chief = cluster.from_tf_config(
+  with_chief = cluster_task.from_tf_config(
     json.dumps({'cluster': jobs, 'task': {'type': 'worker', 'index': 0}})
   )
   jobs = {'worker': ['a:1', 'b:1', 'c:1'], 'ps': ['p:1']}
-  without = cluster.from_tf_config(
+  without = cluster_task.from_tf_config(
     json.dumps({'cluster': jobs, 'task': {'type': 'worker', 'index': 1}})
   )
   assert with_chief == without._replace(chief_apart=True)
-  assert without == cluster.from_hosts(
+  assert without == cluster_task.from_hosts(
     ['p:1'], ['a:1', 'b:1', 'c:1'], 'worker', 1
   )
   assert not with_chief.is_chief
@@ -87,26 +88,26 @@ CHIEF = {'type': 'chief', 'index': 0}
 )
 def test_a_tf_config_that_cannot_be_used_is_refused(text, message):
   with pytest.raises(errors.InputError, match=f'^TF_CONFIG.*{message}'):
-    cluster.from_tf_config(text)
+    cluster_task.from_tf_config(text)
 
 
 def test_a_tf_config_may_say_more_than_is_read():
   config = {'cluster': {**JOBS, 'evaluator': ['e:1']}, 'environment': 'cloud'}
   config['task'] = {'type': 'worker', 'index': '1', 'trial': '1'}
-  place = cluster.from_tf_config(json.dumps(config))
+  place = cluster_task.from_tf_config(json.dumps(config))
   assert (place.job_name, place.task_index) == ('worker', 2)
   assert place.workers == ('a:1', 'b:1', 'c:1')
 
 
 def test_addresses_may_be_numbers():
-  place = cluster.from_hosts(['10.0.0.1:65535'], ['[fe80::1]:1'], 'ps', 0)
+  place = cluster_task.from_hosts(['10.0.0.1:65535'], ['[fe80::1]:1'], 'ps', 0)
   assert place.workers == ('[fe80::1]:1',)
 
 
 @pytest.mark.parametrize('index', [-1, 2])
 def test_a_task_that_does_not_exist_is_refused(index):
   with pytest.raises(errors.InputError, match=f'no worker {index} among 2'):
-    cluster.from_hosts(['p:1'], ['a:1', 'b:1'], 'worker', index)
+    cluster_task.from_hosts(['p:1'], ['a:1', 'b:1'], 'worker', index)
 
 
 @pytest.mark.parametrize(
@@ -117,18 +118,18 @@ def test_a_job_of_one_process_has_no_other_task(job_name, index):
   with pytest.raises(
     errors.InputError, match=f'there is no {job_name} {index}'
   ):
-    cluster.from_hosts([], [], job_name, index)
-  assert cluster.from_hosts([], [], 'worker', 0).is_chief
+    cluster_task.from_hosts([], [], job_name, index)
+  assert cluster_task.from_hosts([], [], 'worker', 0).is_chief
 
 
 def test_addresses_of_flags_are_looked_at_too():
   with pytest.raises(errors.InputError, match="^--ps_hosts.*'p' is not host"):
-    cluster.from_hosts(['p'], ['a:1'], 'worker', 0)
+    cluster_task.from_hosts(['p'], ['a:1'], 'worker', 0)
 
 
 def test_tasks_that_do_not_answer_are_named():
-  place = cluster.Cluster(('127.0.0.1:1',), ('127.0.0.1:2',))
-  assert cluster.missing_tasks(place) == [
+  place = cluster_task.Cluster(('127.0.0.1:1',), ('127.0.0.1:2',))
+  assert cluster_task.missing_tasks(place) == [
     'ps 0 (127.0.0.1:1)',
     'worker 0 (127.0.0.1:2)',
   ]
@@ -141,8 +142,8 @@ def test_tasks_are_named_as_the_job_names_them():
     'ps': ['127.0.0.1:4'],
   }
   config = {'cluster': jobs, 'task': {'type': 'chief', 'index': 0}}
-  place = cluster.from_tf_config(json.dumps(config))
-  assert cluster.missing_tasks(place) == [
+  place = cluster_task.from_tf_config(json.dumps(config))
+  assert cluster_task.missing_tasks(place) == [
     'ps 0 (127.0.0.1:4)',
     'chief 0 (127.0.0.1:1)',
     'worker 0 (127.0.0.1:2)',

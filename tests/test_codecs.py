@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 import small_videos
 
-from two_stream import codecs, errors
+from two_stream import errors
+from two_stream.video import codecs
 
 
 def test_flow_errs_by_at_most_half_a_step():

@@ -3,7 +3,7 @@
 import cv2
 import numpy as np
 
-from two_stream import confusion_picture
+from two_stream.evaluation import confusion_picture
 
 
 def draw(counts, names):

@@ -4,7 +4,8 @@ import json
 
 import pytest
 
-from two_stream import data_directory, errors
+from two_stream import errors
+from two_stream.evaluation import data_directory
 
 
 @pytest.fixture

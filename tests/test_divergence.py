@@ -7,7 +7,8 @@ import pytest
 import small_records
 import small_training
 
-from two_stream import errors, start, sync_training
+from two_stream import errors
+from two_stream.training import initial_weights, sync_replicas
 
 
 @pytest.fixture(name='data', scope='module')
@@ -21,7 +22,7 @@ def run(data, train_dir, rates, max_steps, checkpoint_seconds=1e-3):
   """Trains in this process; by default with a checkpoint after every step."""
   job = small_training.job(data, train_dir, max_steps, learning_rates=rates)
   job = job._replace(checkpoint_seconds=checkpoint_seconds)
-  return sync_training.run(job, small_training.ALONE)
+  return sync_replicas.run(job, small_training.ALONE)
 
 
 def largest_weights(path):
@@ -45,7 +46,7 @@ def test_training_goes_on_as_the_advice_says(data, tmp_path, caplog):
   )
   named, step = advice.groups()
   assert (named, step) == (f'{tmp_path}/model.ckpt-1', '1')
-  assert start.saved_steps(tmp_path) == [0, 1]
+  assert initial_weights.saved_steps(tmp_path) == [0, 1]
   assert not (tmp_path / 'export').exists()
 
   assert run(data, tmp_path, ((0, 0.05), (1, 0.01)), 2) == 0
@@ -61,4 +62,4 @@ def test_a_network_that_went_wrong_in_the_last_step_is_not_exported(
   with pytest.raises(errors.InputError, match=r'model\.ckpt-0 is the last'):
     run(data, tmp_path, ((0, 1e4),), 1, checkpoint_seconds=600)
   assert not (tmp_path / 'export').exists()
-  assert start.saved_steps(tmp_path) == [0]
+  assert initial_weights.saved_steps(tmp_path) == [0]

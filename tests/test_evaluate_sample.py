@@ -18,7 +18,7 @@ import small_videos
 import tensorflow as tf
 
 import i3d
-from two_stream import checkpoints
+from two_stream.networks import checkpoints
 
 pytestmark = pytest.mark.process
 

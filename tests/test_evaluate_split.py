@@ -16,17 +16,14 @@ import small_networks
 import small_records
 import tensorflow as tf
 
-from two_stream import (
-  clips,
+from two_stream import errors
+from two_stream.evaluation import (
   data_directory,
-  errors,
-  inference,
-  record_index,
-  records,
-  shards,
   split_evaluation,
   split_results,
 )
+from two_stream.networks import classifier
+from two_stream.records import clips, record_index, schema, shards
 
 pytestmark = pytest.mark.process
 
@@ -50,7 +47,7 @@ def write_records(folder):
   paths, first = shards.find(folder, SPLIT), 0
   for path, frames in zip(paths, FRAMES):
     numbers = range(first, first + len(frames))
-    records.write_shard(path, serialized_clips(numbers, frames))
+    schema.write_shard(path, serialized_clips(numbers, frames))
     first += len(frames)
   return paths
 
@@ -104,7 +101,7 @@ def one_by_one(data, records_dir, name):
   """A network's logits of each clip, each classified alone."""
   stream = name.partition('_')[0]
   path = data / 'checkpoints' / name / 'model.ckpt'
-  classify = inference.classifier(path, {'rgb': 'RGB', 'flow': 'Flow'}[stream])
+  classify = classifier.load(path, {'rgb': 'RGB', 'flow': 'Flow'}[stream])
   index = record_index.build(shards.find(records_dir, SPLIT))
   return np.concatenate(
     [
@@ -223,9 +220,9 @@ def compute(data, records_dir, output, **options):
 def counted(monkeypatch):
   """Counts how many clips each checkpoint is asked about."""
   counts = {}
-  original = inference.classifier
+  original = classifier.load
 
-  def classifier(path, scope):
+  def load(path, scope):
     classify = original(path, scope)
 
     def count(clip):
@@ -234,7 +231,7 @@ def counted(monkeypatch):
 
     return count
 
-  monkeypatch.setattr(inference, 'classifier', classifier)
+  monkeypatch.setattr(classifier, 'load', load)
   return counts
 
 
@@ -272,7 +269,7 @@ def test_only_what_changed_is_computed_again(
   arguments = tmp_path / 'data', tmp_path / 'records', tmp_path / 'other'
   compute(*arguments, eval_type='rgb', imagenet_pretrained=True)
   path = shards.find(tmp_path / 'records', SPLIT)[2]
-  records.write_shard(path, serialized_clips([8, 9, 10], [10, 10, 9]))
+  schema.write_shard(path, serialized_clips([8, 9, 10], [10, 10, 9]))
   assert counted == {'rgb_imagenet': 8}
   changed = compute(*arguments, eval_type='rgb', imagenet_pretrained=True)
   assert counted == {'rgb_imagenet': 8 + 3}
@@ -286,9 +283,9 @@ def test_damaged_records_are_named_and_left_out(data, tmp_path):
   content[index.offsets[1] + 3000] ^= 255  # In an image of clip 1.
   paths[0].write_bytes(content)
   # Clip 4 has flow that does not decode; then comes no clip at all.
-  record = records.deserialize(serialized_clips([4], [10])[0])
-  record.feature_lists[records.FLOW_ENCODED][3] = b'damaged'
-  records.write_shard(paths[1], [records.serialize(record), b'no clip'])
+  record = schema.deserialize(serialized_clips([4], [10])[0])
+  record.feature_lists[schema.FLOW_ENCODED][3] = b'damaged'
+  schema.write_shard(paths[1], [schema.serialize(record), b'no clip'])
   # The last one breaks off.
   whole = paths[2].read_bytes()
   paths[2].write_bytes(whole[:-1000])
@@ -328,21 +325,21 @@ def test_damaged_records_are_named_and_left_out(data, tmp_path):
 
 def test_a_split_of_damaged_records_alone_is_an_error(data, tmp_path):
   (path,) = small_records.write(tmp_path, SPLIT, [()])
-  records.write_shard(path, [b'no clip'])
+  schema.write_shard(path, [b'no clip'])
   with pytest.raises(errors.InputError, match='no record can be read'):
     compute(data, tmp_path, tmp_path, eval_type='rgb')
 
 
 def unlabelled(number, frames):
-  record = records.deserialize(serialized_clips([number], [frames])[0])
-  for key in (records.LABEL_INDEX, records.LABEL_STRING):
+  record = schema.deserialize(serialized_clips([number], [frames])[0])
+  for key in (schema.LABEL_INDEX, schema.LABEL_STRING):
     del record.context[key]
-  return records.serialize(record)
+  return schema.serialize(record)
 
 
 def test_without_labels_there_are_logits_and_no_accuracy(data, tmp_path):
   (path,) = small_records.write(tmp_path, SPLIT, [()])
-  records.write_shard(path, [unlabelled(0, 10), unlabelled(1, 10)])
+  schema.write_shard(path, [unlabelled(0, 10), unlabelled(1, 10)])
   logits = compute(data, tmp_path, tmp_path, imagenet_pretrained=False)
   lines = split_results.report(
     tmp_path, SPLIT, small_records.CLASS_NAMES, logits
@@ -352,7 +349,7 @@ def test_without_labels_there_are_logits_and_no_accuracy(data, tmp_path):
   with np.load(tmp_path / f'{SPLIT}_logits.npz', allow_pickle=False) as content:
     assert set(content) == {'ids', 'labels', 'rgb_scratch', 'flow_scratch'}
     assert content['rgb_scratch'].shape == (2, 3)
-    assert content['labels'].tolist() == [records.NO_LABEL] * 2
+    assert content['labels'].tolist() == [schema.NO_LABEL] * 2
   summary = json.loads((tmp_path / f'{SPLIT}.json').read_text())
   assert summary['accuracy']['scratch']['joint'] is None
   assert not list(tmp_path.glob('*.png'))
@@ -360,9 +357,9 @@ def test_without_labels_there_are_logits_and_no_accuracy(data, tmp_path):
 
 def test_a_label_beyond_the_networks_classes_is_refused(data, tmp_path):
   (path,) = small_records.write(tmp_path, SPLIT, [()])
-  record = records.deserialize(serialized_clips([0], [10])[0])
-  record.context[records.LABEL_INDEX] = [3]
-  records.write_shard(path, [records.serialize(record)])
+  record = schema.deserialize(serialized_clips([0], [10])[0])
+  record.context[schema.LABEL_INDEX] = [3]
+  schema.write_shard(path, [schema.serialize(record)])
   with pytest.raises(errors.InputError, match='label 3 and the networks 3 cl'):
     compute(data, tmp_path, tmp_path, eval_type='rgb')
 

@@ -10,7 +10,9 @@ import small_records
 import small_training
 import tensorflow as tf
 
-from two_stream import errors, evaluator, inference
+from two_stream import errors
+from two_stream.networks import classifier
+from two_stream.training import evaluator
 
 v1 = tf.compat.v1
 
@@ -73,18 +75,18 @@ def stand_in(monkeypatch):
   """
   names = []
 
-  def classifier(path, scope):
+  def load(path, scope):
     del scope
     names.append(path.rpartition('/')[2])
     return path
 
-  monkeypatch.setattr(inference, 'classifier', classifier)
+  monkeypatch.setattr(classifier, 'load', load)
   monkeypatch.setattr(evaluator, 'evaluate', lambda *_: (0.5, 1.0))
   return names
 
 
 def job(data, train_dir, max_steps=9):
-  """A `sync_training.Job`, whose evaluator waits 100 s."""
+  """A `sync_replicas.Job`, whose evaluator waits 100 s."""
   return small_training.job(data, train_dir, max_steps)._replace(
     checkpoint_seconds=40, wait_minutes=1
   )
@@ -159,15 +161,15 @@ def test_a_checkpoint_that_is_replaced_while_it_is_read_is_read_again(
   data, tmp_path, clock, monkeypatch, read, caplog
 ):
   save(tmp_path, 9)
-  classifier = inference.classifier
+  original = classifier.load
 
   def replaced(path, scope):
     if not read:
       save(tmp_path, 8, name=9)
       clock.at(30, save, tmp_path, 9)
-    return classifier(path, scope)
+    return original(path, scope)
 
-  monkeypatch.setattr(inference, 'classifier', replaced)
+  monkeypatch.setattr(classifier, 'load', replaced)
   evaluator.follow(job(data, tmp_path))
   assert 'model.ckpt-9 changed while it was read' in caplog.text
   assert read == ['model.ckpt-9'] * 2

@@ -14,17 +14,11 @@ from absl import flags
 from hypothesis import strategies as st
 
 import preprocess_ssv2
-from two_stream import (
-  cluster,
-  data_directory,
-  documents,
-  errors,
-  labels,
-  mirroring,
-  recipe,
-  tf_config,
-  video,
-)
+from two_stream import documents, errors, recipe
+from two_stream.cluster import cluster_task, tf_config
+from two_stream.datasets import mirroring, something_something
+from two_stream.evaluation import data_directory
+from two_stream.video import reader
 
 FEW = 100
 
@@ -135,7 +129,7 @@ def parse_json(text):
 
 def read_answers(folder):
   (folder / 'test.json').write_text('[{"id": "1"}, {"id": "2"}]')
-  return labels.read_samples(folder, 'test')
+  return something_something.read_samples(folder, 'test')
 
 
 def read_array_task(environ):
@@ -156,7 +150,7 @@ def check_class_names(names):
   assert names and len(set(names)) == len(names)
   for name in names:
     assert name.isprintable() and name == name.strip() != ''
-  assert labels.format_label_map(names).splitlines() == names
+  assert something_something.format_label_map(names).splitlines() == names
   for image in mirroring.flipped_labels(names):
     assert image == mirroring.CANNOT_FLIP or 0 <= image < len(names)
 
@@ -174,7 +168,7 @@ def check_id(sample_id):
 
 
 def check_frame_rate(rate):
-  assert rate is None or 1 <= rate <= video.MAX_FRAMES_PER_SECOND
+  assert rate is None or 1 <= rate <= reader.MAX_FRAMES_PER_SECOND
 
 
 def check_place(place):
@@ -232,21 +226,21 @@ READERS = {
   ),
   'labels.json': json_file(
     'labels.json',
-    labels.read_class_names,
+    something_something.read_class_names,
     class_indices(),
     check_class_names,
     15_000,
   ),
   'train.json': json_file(
     'train.json',
-    lambda folder: labels.read_samples(folder, 'train'),
+    lambda folder: something_something.read_samples(folder, 'train'),
     entries(),
     check_samples,
     30_000,
   ),
   'test.json': json_file(
     'test.json',
-    lambda folder: labels.read_samples(folder, 'test'),
+    lambda folder: something_something.read_samples(folder, 'test'),
     entries(),
     check_samples,
     30_000,
@@ -259,7 +253,7 @@ READERS = {
     'test-answers.csv',
   ),
   'label_map.txt': Reader(
-    lambda folder: labels.read_label_map(folder / 'label_map.txt'),
+    lambda folder: something_something.read_label_map(folder / 'label_map.txt'),
     fuzzing.files(label_maps()),
     check_class_names,
     35_000,
@@ -273,13 +267,13 @@ READERS = {
     40_000,
   ),
   'TF_CONFIG': Reader(
-    cluster.from_tf_config,
+    cluster_task.from_tf_config,
     fuzzing.json_texts(tf_configs()),
     check_place,
     35_000,
   ),
   'Slurm': Reader(
-    lambda environ: cluster.from_tf_config(tf_config.from_slurm(environ)),
+    lambda environ: cluster_task.from_tf_config(tf_config.from_slurm(environ)),
     environments(
       NODES=st.sampled_from(['a', 'a\nb\n', 'a b c', 'a a', ' ']),
       WORKERS_PER_NODE=COUNTS,
@@ -292,7 +286,9 @@ READERS = {
     60_000,
   ),
   'Kubernetes': Reader(
-    lambda environ: cluster.from_tf_config(tf_config.from_kubernetes(environ)),
+    lambda environ: cluster_task.from_tf_config(
+      tf_config.from_kubernetes(environ)
+    ),
     environments(
       SERVICE=st.just('i3d'),
       ROLE=st.sampled_from(tf_config.JOB_NAMES),
@@ -319,7 +315,7 @@ READERS = {
     100_000,
   ),
   'id': Reader(
-    labels.check_id,
+    something_something.check_id,
     fuzzing.damaged(st.one_of(IDS, fuzzing.texts())),
     check_id,
     100_000,

@@ -4,7 +4,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from two_stream import errors, hooks, record_index
+from two_stream import errors
+from two_stream.records import record_index
+from two_stream.training import hooks
 
 
 def test_too_many_damaged_records_name_the_last_of_them():

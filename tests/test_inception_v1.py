@@ -6,7 +6,7 @@ import slim_reference
 import tensorflow as tf
 
 import i3d
-from two_stream import inception_v1
+from two_stream.networks import inception_v1
 
 SMALL = 1 / 16  # The narrowest network, for tests of behaviour.
 

@@ -6,7 +6,8 @@ import reference
 import tensorflow as tf
 
 import i3d
-from two_stream import checkpoints, errors, inference
+from two_stream import errors
+from two_stream.networks import checkpoints, classifier
 
 
 @pytest.fixture(scope='module')
@@ -16,7 +17,7 @@ def path(kinetics_data):
 
 @pytest.fixture(scope='module')
 def classify(path):
-  return inference.classifier(path, 'RGB')
+  return classifier.load(path, 'RGB')
 
 
 def test_folding_batch_norm_keeps_the_original_logits(classify):
@@ -38,7 +39,7 @@ def test_batches_and_lengths_need_no_new_compilation(classify):
 def test_bfloat16_agrees_with_float32(path):
   clip = reference.clip('rgb16')
   original = reference.original()['rgb16/logits']
-  logits = inference.classifier(path, 'RGB', 'bfloat16')(clip)
+  logits = classifier.load(path, 'RGB', 'bfloat16')(clip)
   assert logits.dtype == np.float32
   # bfloat16 keeps 8 significant bits: 1/256 is 0.4 %.
   error = np.linalg.norm(logits - original) / np.linalg.norm(original)
@@ -53,7 +54,7 @@ def test_short_clips_are_refused(classify):
 
 def test_the_other_streams_checkpoint_is_refused(path):
   with pytest.raises(errors.InputError, match='Flow stream'):
-    inference.classifier(path, 'Flow')
+    classifier.load(path, 'Flow')
 
 
 @pytest.fixture(name='small', scope='module')
@@ -75,7 +76,7 @@ def test_weights_that_overflow_when_folded_are_refused(small):
   unit.conv.w.assign(tf.fill(unit.conv.w.shape, 1e38))
   unit.batch_norm.moving_variance.assign(0 * unit.batch_norm.moving_variance)
   with pytest.raises(errors.InputError, match='my.ckpt: .* is not finite'):
-    inference.compiled(net, description, name='my.ckpt')
+    classifier.compiled(net, description, name='my.ckpt')
   for variable, value in zip(unit.variables, before):
     variable.assign(value)
 
@@ -87,6 +88,6 @@ def test_logits_that_are_not_finite_are_refused(small):
       unit.conv.w.assign(tf.fill(unit.conv.w.shape, 3e38))
     else:  # Features that are no zeros.
       unit.batch_norm.beta.assign_add(tf.ones_like(unit.batch_norm.beta))
-  classify = inference.compiled(net, description, name='my.ckpt')
+  classify = classifier.compiled(net, description, name='my.ckpt')
   with pytest.raises(errors.InputError, match='my.ckpt: logits are not finite'):
     classify(np.ones([1, 9, 224, 224, 3], np.float32))

@@ -15,7 +15,8 @@ import small_tables
 import tensorflow as tf
 
 import i3d
-from two_stream import errors, inception_v1, inflation
+from two_stream import errors
+from two_stream.networks import inception_v1, inflation
 
 WIDTH = 1 / 4
 FRAMES = 120

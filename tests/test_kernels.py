@@ -4,14 +4,14 @@ import numba
 import pytest
 from numba.core import caching
 
-from two_stream import kernels
+from two_stream.video import compiled
 
 
 def test_kernels_compile_where_no_cache_can_be_written(monkeypatch):
   monkeypatch.setattr(caching.CacheImpl, '_locator_classes', [])
   with pytest.raises(RuntimeError, match='cannot cache'):
     numba.njit(cache=True)(abs_of)
-  assert kernels.kernel(abs_of)(-2) == 2
+  assert compiled.kernel(abs_of)(-2) == 2
 
 
 def abs_of(number):

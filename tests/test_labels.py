@@ -5,7 +5,8 @@ import os
 
 import pytest
 
-from two_stream import errors, labels
+from two_stream import errors
+from two_stream.datasets import something_something
 
 CLASSES = {'Holding something': '1', 'Dropping something': '0'}
 ENTRY = {
@@ -24,40 +25,42 @@ def write_json(path, content):
 def test_both_namings_are_read(tmp_path, prefix):
   write_json(tmp_path / f'{prefix}labels.json', CLASSES)
   write_json(tmp_path / f'{prefix}train.json', [ENTRY])
-  assert labels.read_class_names(tmp_path) == [
+  assert something_something.read_class_names(tmp_path) == [
     'Dropping something',
     'Holding something',
   ]
-  assert labels.read_samples(tmp_path, 'train') == [
-    labels.Sample('74225', 'Holding something')
+  assert something_something.read_samples(tmp_path, 'train') == [
+    something_something.Sample('74225', 'Holding something')
   ]
 
 
 def test_test_videos_have_a_label_where_answers_were_published(tmp_path):
   write_json(tmp_path / 'test.json', [{'id': '1'}, {'id': '2'}])
-  assert labels.read_samples(tmp_path, 'test') == [
-    labels.Sample('1', None),
-    labels.Sample('2', None),
+  assert something_something.read_samples(tmp_path, 'test') == [
+    something_something.Sample('1', None),
+    something_something.Sample('2', None),
   ]
   (tmp_path / 'test-answers.csv').write_text('1;Holding [something]\n')
-  assert labels.read_samples(tmp_path, 'test') == [
-    labels.Sample('1', 'Holding something'),
-    labels.Sample('2', None),
+  assert something_something.read_samples(tmp_path, 'test') == [
+    something_something.Sample('1', 'Holding something'),
+    something_something.Sample('2', None),
   ]
 
 
 def test_an_empty_template_is_no_missing_one(tmp_path):
   write_json(tmp_path / 'train.json', [{'id': '1', 'template': ''}])
-  assert labels.read_samples(tmp_path, 'train') == [labels.Sample('1', '')]
+  assert something_something.read_samples(tmp_path, 'train') == [
+    something_something.Sample('1', '')
+  ]
   write_json(tmp_path / 'test.json', [{'id': '1', 'template': 5}])
   with pytest.raises(errors.InputError, match='entry 0 has no "template"'):
-    labels.read_samples(tmp_path, 'test')
+    something_something.read_samples(tmp_path, 'test')
 
 
 def test_test_videos_that_lack_an_answer_are_counted(tmp_path, caplog):
   write_json(tmp_path / 'test.json', [{'id': '1'}, {'id': '2'}, {'id': '3'}])
   (tmp_path / 'test-answers.csv').write_text('1;a\n02;b\n')
-  labels.read_samples(tmp_path, 'test')
+  something_something.read_samples(tmp_path, 'test')
   assert 'test-answers.csv: has no answer for 2 of 3 videos' in caplog.text
 
 
@@ -79,7 +82,7 @@ def test_malformed_answers_are_named_with_their_line(
   write_json(tmp_path / 'test.json', [{'id': '1'}])
   (tmp_path / 'test-answers.csv').write_text(content)
   with pytest.raises(errors.InputError, match=f'answers.csv: {message}'):
-    labels.read_samples(tmp_path, 'test')
+    something_something.read_samples(tmp_path, 'test')
 
 
 @pytest.mark.parametrize(
@@ -102,7 +105,7 @@ def test_malformed_answers_are_named_with_their_line(
 def test_malformed_splits_are_named(tmp_path, content, message):
   (tmp_path / 'train.json').write_text(content)
   with pytest.raises(errors.InputError, match=message):
-    labels.read_samples(tmp_path, 'train')
+    something_something.read_samples(tmp_path, 'train')
 
 
 @pytest.mark.parametrize(
@@ -138,7 +141,7 @@ def test_malformed_splits_are_named(tmp_path, content, message):
 def test_malformed_class_lists_are_named(tmp_path, content, message):
   (tmp_path / 'labels.json').write_text(content, encoding='utf-8')
   with pytest.raises(errors.InputError, match=rf'labels\.json: .*{message}'):
-    labels.read_class_names(tmp_path)
+    something_something.read_class_names(tmp_path)
 
 
 @pytest.mark.parametrize('bom', [b'', b'\xef\xbb\xbf'])
@@ -147,18 +150,18 @@ def test_indices_are_numbers_or_their_digits_and_a_mark_may_precede(
 ):
   content = b'{"[b]": 1, "a": "0", "c d": "2"}'
   (tmp_path / 'labels.json').write_bytes(bom + content)
-  assert labels.read_class_names(tmp_path) == ['a', 'b', 'c d']
+  assert something_something.read_class_names(tmp_path) == ['a', 'b', 'c d']
 
 
 def test_labels_are_read_anew_when_time_and_size_stay(tmp_path):
   path = tmp_path / 'labels.json'
   path.write_text('{"a": "0", "b": "1"}')
   status = path.stat()
-  assert labels.read_class_names(tmp_path) == ['a', 'b']
+  assert something_something.read_class_names(tmp_path) == ['a', 'b']
   path.write_text('{"b": "0", "a": "1"}')
   os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
   assert path.stat().st_size == status.st_size
-  assert labels.read_class_names(tmp_path) == ['b', 'a']
+  assert something_something.read_class_names(tmp_path) == ['b', 'a']
 
 
 def test_missing_files_are_named_under_both_names(tmp_path):
@@ -166,15 +169,15 @@ def test_missing_files_are_named_under_both_names(tmp_path):
     errors.InputError,
     match=r'something-something-v2-labels\.json or labels\.json',
   ):
-    labels.read_class_names(tmp_path)
+    something_something.read_class_names(tmp_path)
   with pytest.raises(errors.InputError, match=r'validation\.json'):
-    labels.read_samples(tmp_path, 'validation')
+    something_something.read_samples(tmp_path, 'validation')
 
 
 def test_bytes_that_are_no_text_are_named(tmp_path):
   (tmp_path / 'labels.json').write_bytes(b'\xff\xfe')
   with pytest.raises(errors.InputError, match=r'labels\.json: line 1 is not'):
-    labels.read_class_names(tmp_path)
+    something_something.read_class_names(tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -186,19 +189,19 @@ def test_bytes_that_are_no_text_are_named(tmp_path):
 )
 def test_ids_that_could_be_paths_are_refused(bad):
   with pytest.raises(errors.InputError, match='^id '):
-    labels.check_id(bad)
+    something_something.check_id(bad)
 
 
 def test_plain_ids_pass():
-  assert labels.check_id('78687') == '78687'
-  assert labels.check_id('video_0001-a') == 'video_0001-a'
+  assert something_something.check_id('78687') == '78687'
+  assert something_something.check_id('video_0001-a') == 'video_0001-a'
 
 
 def test_a_label_map_reads_back(tmp_path):
   names = ['Dropping something', 'Folding «something»']
   path = tmp_path / 'label_map.txt'
-  path.write_text(labels.format_label_map(names), encoding='utf-8')
-  assert labels.read_label_map(path) == names
+  path.write_text(something_something.format_label_map(names), encoding='utf-8')
+  assert something_something.read_label_map(path) == names
 
 
 @pytest.mark.parametrize(
@@ -208,7 +211,7 @@ def test_a_label_map_reads_back(tmp_path):
 def test_a_label_map_may_come_from_another_editor(tmp_path, content):
   path = tmp_path / 'label_map.txt'
   path.write_bytes(content)
-  assert labels.read_label_map(path) == ['a', 'b c']
+  assert something_something.read_label_map(path) == ['a', 'b c']
 
 
 @pytest.mark.parametrize(
@@ -246,4 +249,4 @@ def test_a_label_map_that_is_refused_is_named_with_its_line(
   path = tmp_path / 'label_map.txt'
   path.write_bytes(content.encode())
   with pytest.raises(errors.InputError, match=f'label_map.txt: {message}'):
-    labels.read_label_map(path)
+    something_something.read_label_map(path)

@@ -17,8 +17,8 @@ import pytest
 import small_records
 import tensorflow as tf
 
-from two_stream import start
-from two_stream.supervisor import Task
+from two_stream.cluster.supervisor import Task
+from two_stream.training import initial_weights
 
 pytestmark = pytest.mark.process
 
@@ -536,7 +536,7 @@ def test_training_survives_kill_9(task, num_backup, records, tmp_path):
   assert saved_step(train_dir) == MAX_STEPS
   assert (train_dir / 'export' / 'model.ckpt.index').exists()
   assert f'step {MAX_STEPS}: top-1 ' in output  # The evaluator.
-  for step in start.saved_steps(train_dir):
+  for step in initial_weights.saved_steps(train_dir):
     # With a backup, steps go on without the chief; not while it saves.
     checkpoint = tf.train.load_checkpoint(str(train_dir / f'model.ckpt-{step}'))
     assert checkpoint.get_tensor('global_step') == step

@@ -5,8 +5,8 @@ import socket
 
 import pytest
 
-from two_stream import local_cluster
-from two_stream.supervisor import Task
+from two_stream.cluster import local_cluster
+from two_stream.cluster.supervisor import Task
 
 
 def configs(environments):

@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from two_stream import errors, logit_parts
+from two_stream import errors
+from two_stream.evaluation import logit_parts
 
 CLASSES = 5
 RECORDS = 6  # Of the shard; records 1 and 4 cannot be read.

@@ -4,8 +4,8 @@ import time
 
 import pytest
 
-from two_stream import mirroring
-from two_stream.mirroring import CANNOT_FLIP
+from two_stream.datasets import mirroring
+from two_stream.datasets.mirroring import CANNOT_FLIP
 
 
 def test_pairs_of_something_something_swap_and_the_others_stay():

@@ -16,15 +16,10 @@ import small_videos
 from absl import flags
 
 import preprocess_ssv2
-from two_stream import (
-  errors,
-  framing,
-  labels,
-  preprocessing_job,
-  records,
-  shard_folder,
-  shards,
-)
+from two_stream import errors
+from two_stream.datasets import something_something
+from two_stream.preprocessing import many_videos
+from two_stream.records import framing, schema, shard_folder, shards
 
 pytestmark = pytest.mark.process
 
@@ -76,7 +71,7 @@ def make_job(data, output_dir, **changes):
     'video_timeout': WAIT,
     **changes,
   }
-  return preprocessing_job.Job(**settings)
+  return many_videos.Job(**settings)
 
 
 @pytest.fixture(name='undisturbed', scope='module')
@@ -84,7 +79,7 @@ def preprocess_good_videos(good, tmp_path_factory):
   """The shards of the good videos, made in one go by one worker."""
   folder = tmp_path_factory.mktemp('undisturbed')
   job = make_job(good, folder, num_workers=1)
-  summary, num_failed = preprocessing_job.run(job)
+  summary, num_failed = many_videos.run(job)
   assert num_failed == 0
   assert summary['splits']['train']['clips'] == NUM_GOOD - 1
   assert summary['splits']['validation']['clips'] == 1
@@ -100,9 +95,9 @@ def clips_of(folder, split):
   """Reads a split: id -> record."""
   found = {}
   for path in shards.find(folder, split):
-    for serialized in records.read_shard(path):
-      record = records.deserialize(serialized)
-      found[record.context[records.ID][0].decode()] = record
+    for serialized in schema.read_shard(path):
+      record = schema.deserialize(serialized)
+      found[record.context[schema.ID][0].decode()] = record
   return found
 
 
@@ -116,20 +111,22 @@ def test_shards_hold_the_clips_with_their_labels(undisturbed):
   assert set(clips) == {str(i) for i in range(NUM_GOOD - 1)}
   for sample_id, record in clips.items():
     index = int(sample_id) % 2
-    assert record.context[records.LABEL_INDEX] == [index]
-    assert record.context[records.LABEL_STRING] == [CLASSES[index].encode()]
+    assert record.context[schema.LABEL_INDEX] == [index]
+    assert record.context[schema.LABEL_STRING] == [CLASSES[index].encode()]
     num_frames = 6 + int(sample_id)
-    assert len(record.feature_lists[records.RGB_ENCODED]) == num_frames
-    assert len(record.feature_lists[records.FLOW_ENCODED]) == num_frames - 1
+    assert len(record.feature_lists[schema.RGB_ENCODED]) == num_frames
+    assert len(record.feature_lists[schema.FLOW_ENCODED]) == num_frames - 1
   assert set(clips_of(undisturbed, 'validation')) == {str(NUM_GOOD - 1)}
-  assert labels.read_label_map(undisturbed / 'label_map.txt') == CLASSES
+  assert (
+    something_something.read_label_map(undisturbed / 'label_map.txt') == CLASSES
+  )
   assert failures_of(undisturbed) == {}
 
 
 def test_shards_are_the_same_whatever_the_number_of_workers(
   good, undisturbed, tmp_path
 ):
-  preprocessing_job.run(make_job(good, tmp_path, num_workers=3))
+  many_videos.run(make_job(good, tmp_path, num_workers=3))
   assert shard_bytes(tmp_path) == shard_bytes(undisturbed)
 
 
@@ -138,7 +135,7 @@ def test_tasks_share_the_shards_without_overlap(good, undisturbed, tmp_path):
   for task_index in range(3):
     before = set(shard_bytes(tmp_path))
     job = make_job(good, tmp_path, task_index=task_index, num_tasks=3)
-    preprocessing_job.run(job)
+    many_videos.run(job)
     written.append(set(shard_bytes(tmp_path)) - before)
   assert [len(names) for names in written] == [1, 1, 1]
   assert shard_bytes(tmp_path) == shard_bytes(undisturbed)
@@ -192,7 +189,7 @@ def test_bad_videos_cost_only_themselves(good, tmp_path, capfd):
   bad[list(reasons).index('unlabelled')]['template'] = 'Juggling [something]'
   write_labels(data / 'labels', [*bad, *map(entry, range(NUM_GOOD))])
   job = make_job(data, tmp_path / 'records', video_timeout=5)
-  summary, num_failed = preprocessing_job.run(
+  summary, num_failed = many_videos.run(
     job, encode=pool_tasks.encode_or_misbehave
   )
   assert num_failed == len(reasons)
@@ -215,15 +212,15 @@ def test_a_rerun_adds_what_failed_before_and_leaves_the_rest(
   broken = data / 'videos' / '3.webm'
   broken.write_bytes(b'')
   job = make_job(data, tmp_path / 'records')
-  assert preprocessing_job.run(job)[1] == 1
+  assert many_videos.run(job)[1] == 1
   first = shard_bytes(job.output_dir)
   times = {path: path.stat().st_mtime_ns for path in job.output_dir.iterdir()}
-  assert preprocessing_job.run(job)[1] == 1  # It fails again; nothing changes.
+  assert many_videos.run(job)[1] == 1  # It fails again; nothing changes.
   assert shard_bytes(job.output_dir) == first
   assert all(path.stat().st_mtime_ns == times[path] for path in times)
 
   shutil.copy(good / 'videos' / '3.webm', broken)
-  assert preprocessing_job.run(job)[1] == 0
+  assert many_videos.run(job)[1] == 0
   assert shard_bytes(job.output_dir) == shard_bytes(undisturbed)
   assert failures_of(job.output_dir) == {}
   changed = [
@@ -250,7 +247,7 @@ def test_a_shard_that_lost_records_is_made_again(
   shutil.copytree(undisturbed, job.output_dir)
   path = shards.find(job.output_dir, 'train')[0]
   cut(path, num_records)
-  summary, num_failed = preprocessing_job.run(job)
+  summary, num_failed = many_videos.run(job)
   message = f'{path}: has {num_records} records instead of 3; it is made again'
   stderr = capsys.readouterr().err
   assert message in stderr and '2 of 3 shards are complete' in stderr
@@ -267,22 +264,22 @@ def test_a_shard_that_lost_records_and_lacks_a_video_is_made_again(
   shutil.copytree(good, data)
   (data / 'videos' / '3.webm').write_bytes(b'')
   job = make_job(data, tmp_path / 'records')
-  assert preprocessing_job.run(job)[1] == 1
+  assert many_videos.run(job)[1] == 1
   for path in shards.find(job.output_dir, 'train'):
     cut(path, 1)
   shutil.copy(good / 'videos' / '3.webm', data / 'videos')
-  assert preprocessing_job.run(job)[1] == 0
+  assert many_videos.run(job)[1] == 0
   assert shard_bytes(job.output_dir) == shard_bytes(undisturbed)
 
 
 def test_the_summary_counts_the_records_that_are_there(good, tmp_path, caplog):
   """Also those of another task's shards, which that task has to mend."""
   job = make_job(good, tmp_path)
-  preprocessing_job.run(job)
+  many_videos.run(job)
   path = shards.find(tmp_path, 'train')[1]
   cut(path, 2)
   first = job._replace(task_index=0, num_tasks=3)
-  summary, _ = preprocessing_job.run(first)
+  summary, _ = many_videos.run(first)
   assert summary['splits']['train'] == {
     'videos': 6,
     'clips': 5,
@@ -300,17 +297,19 @@ def test_a_shard_with_a_strange_record_is_not_extended(
   job = make_job(good, tmp_path / 'records')
   shutil.copytree(undisturbed, job.output_dir)
   first, second = shards.find(job.output_dir, 'train')
-  kept, *rest = records.read_shard(first)
+  kept, *rest = schema.read_shard(first)
   if other == 'of another shard':
-    other = next(records.read_shard(second))
-  records.write_shard(first, [kept, other, *rest[1:]])
+    other = next(schema.read_shard(second))
+  schema.write_shard(first, [kept, other, *rest[1:]])
   plan = shards.plan(
-    'train', labels.read_samples(job.labels_dir, 'train'), SHARD_SIZE
+    'train',
+    something_something.read_samples(job.labels_dir, 'train'),
+    SHARD_SIZE,
   )
   folder = shard_folder.ShardFolder(job.output_dir)
   folder.record_failures(plan[0], [(plan[0].samples[1], 'why')])
   with pytest.raises(errors.InputError, match='remove it and run') as error:
-    preprocessing_job.run(job)
+    many_videos.run(job)
   assert str(error.value).startswith(f'{first}: ')
 
 
@@ -321,11 +320,13 @@ def test_a_run_killed_before_it_forgot_a_failure_is_continued(
   job = make_job(good, tmp_path / 'records')
   shutil.copytree(undisturbed, job.output_dir)
   plan = shards.plan(
-    'train', labels.read_samples(job.labels_dir, 'train'), SHARD_SIZE
+    'train',
+    something_something.read_samples(job.labels_dir, 'train'),
+    SHARD_SIZE,
   )
   folder = shard_folder.ShardFolder(job.output_dir)
   folder.record_failures(plan[0], [(plan[0].samples[1], 'why')])
-  summary, num_failed = preprocessing_job.run(job)
+  summary, num_failed = many_videos.run(job)
   assert num_failed == 0
   assert summary['splits']['train']['clips'] == NUM_GOOD - 1
   assert shard_bytes(job.output_dir) == shard_bytes(undisturbed)
@@ -336,15 +337,13 @@ def test_other_settings_on_an_old_folder_are_refused(good, undisturbed):
     with pytest.raises(
       errors.InputError, match=r'parameters\.json: the shards'
     ):
-      preprocessing_job.run(make_job(good, undisturbed, **changes))
+      many_videos.run(make_job(good, undisturbed, **changes))
 
 
 def test_a_wrong_folder_of_videos_is_named(good, tmp_path):
   for folder in (tmp_path, tmp_path / 'missing'):
     with pytest.raises(errors.InputError, match='see --videos_dir'):
-      preprocessing_job.run(
-        make_job(good, tmp_path / 'records', videos_dir=folder)
-      )
+      many_videos.run(make_job(good, tmp_path / 'records', videos_dir=folder))
   assert not (tmp_path / 'records').exists()
 
 
@@ -386,10 +385,10 @@ def test_two_runs_cannot_write_the_same_shard(good, tmp_path):
     try:
       other.stdout.readline()
       with pytest.raises(errors.InputError, match='another run is writing it'):
-        preprocessing_job.run(job)
+        many_videos.run(job)
     finally:
       other.kill()
-  assert preprocessing_job.run(job)[1] == 0  # The claim ended with the process.
+  assert many_videos.run(job)[1] == 0  # The claim ended with the process.
 
 
 def test_a_link_planted_as_the_lock_file_is_not_followed(tmp_path):
@@ -414,7 +413,7 @@ def test_a_full_disk_leaves_no_partial_shard(good, undisturbed, tmp_path):
   assert '.tfrecord: cannot be written: ' in stderr
   assert 'complete shards are kept' in stderr
   check_only_whole_shards(tmp_path, undisturbed)
-  preprocessing_job.run(make_job(good, tmp_path))
+  many_videos.run(make_job(good, tmp_path))
   assert shard_bytes(tmp_path) == shard_bytes(undisturbed)
 
 
@@ -441,7 +440,7 @@ def mount_small_disk(tmp_path):
 
 def test_a_full_small_disk_says_so(good, undisturbed, small_disk):
   with pytest.raises(errors.InputError, match='No space left on device'):
-    preprocessing_job.run(make_job(good, small_disk))
+    many_videos.run(make_job(good, small_disk))
   check_only_whole_shards(small_disk, undisturbed)
 
 
@@ -520,7 +519,7 @@ def test_runs_killed_at_any_moment_end_in_the_same_shards(
     shutil.copy(original, data / 'videos' / f'{i}.webm')
   write_labels(data / 'labels', map(entry, range(num_videos + 1)))
   undisturbed = make_job(data, tmp_path / 'undisturbed', shard_size=1)
-  preprocessing_job.run(undisturbed)
+  many_videos.run(undisturbed)
   disturbed = undisturbed._replace(output_dir=tmp_path / 'disturbed')
   num_killed = kill_and_rerun(disturbed, num_kills)
   assert num_killed >= num_kills * 5 / 6

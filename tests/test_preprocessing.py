@@ -7,7 +7,10 @@ import numpy as np
 import pytest
 import small_videos
 
-from two_stream import errors, preprocessing, records, video, worker_pool
+from two_stream import errors
+from two_stream.preprocessing import one_video, worker_pool
+from two_stream.records import schema
+from two_stream.video import reader
 
 
 @pytest.fixture(name='videos', scope='module')
@@ -30,56 +33,56 @@ def source(videos, name='good', **changes):
     'short_side': 48,
     **changes,
   }
-  return preprocessing.Source(**settings)
+  return one_video.Source(**settings)
 
 
 def test_the_record_of_a_video_reads_back_as_its_clip(videos):
-  record = preprocessing.encode_video(source(videos))
-  rgb, flow = records.read_clip(records.serialize(record))
-  frames, timestamps, _ = video.read_video(videos / 'good.webm', short_side=48)
-  shown = video.resample(timestamps)
+  record = one_video.encode_video(source(videos))
+  rgb, flow = schema.read_clip(schema.serialize(record))
+  frames, timestamps, _ = reader.read_video(videos / 'good.webm', short_side=48)
+  shown = reader.resample(timestamps)
   assert len(rgb) == len(flow) == len(shown) - 1 == 19
-  expected = video.scale_rgb(frames[shown[:-1]])
+  expected = reader.scale_rgb(frames[shown[:-1]])
   assert np.abs(rgb - expected).mean() * 127.5 < 2
   repeated = np.diff(shown) == 0
   assert repeated.any()
   assert not flow[repeated].any()
-  inner = flow[~repeated][:, 12:-12, 12:-12] * video.FLOW_BOUND
+  inner = flow[~repeated][:, 12:-12, 12:-12] * reader.FLOW_BOUND
   np.testing.assert_allclose(np.median(inner, (0, 1, 2)), [2, 0], atol=0.25)
 
 
 def test_each_distinct_frame_is_stored_once_with_its_time(videos):
-  record = preprocessing.encode_video(source(videos))
-  assert len(record.feature_lists[records.RGB_ENCODED]) == 10
-  assert len(record.feature_lists[records.FLOW_ENCODED]) == 9
-  timestamps = record.feature_lists[records.RGB_TIMESTAMP]
+  record = one_video.encode_video(source(videos))
+  assert len(record.feature_lists[schema.RGB_ENCODED]) == 10
+  assert len(record.feature_lists[schema.FLOW_ENCODED]) == 9
+  timestamps = record.feature_lists[schema.RGB_TIMESTAMP]
   np.testing.assert_allclose(timestamps, np.arange(10) * 1e6 / 12, atol=500)
-  frame_index = record.context[records.FRAME_INDEX]
+  frame_index = record.context[schema.FRAME_INDEX]
   assert frame_index[0] == 0
   assert frame_index[-1] == 9
   assert set(np.diff(frame_index)) == {0, 1}
 
 
 def test_frames_that_no_tick_shows_are_not_stored(videos):
-  record = preprocessing.encode_video(source(videos, frames_per_second=6))
-  assert record.context[records.FRAME_INDEX] == [0, 1, 2, 3, 4, 5]
-  assert len(record.feature_lists[records.RGB_ENCODED]) == 6
+  record = one_video.encode_video(source(videos, frames_per_second=6))
+  assert record.context[schema.FRAME_INDEX] == [0, 1, 2, 3, 4, 5]
+  assert len(record.feature_lists[schema.RGB_ENCODED]) == 6
 
 
 def test_native_keeps_the_frames_as_they_are(videos):
-  record = preprocessing.encode_video(source(videos, frames_per_second=None))
-  assert record.context[records.FRAME_INDEX] == list(range(10))
-  parameters = json.loads(record.context[records.PARAMETERS][0])
+  record = one_video.encode_video(source(videos, frames_per_second=None))
+  assert record.context[schema.FRAME_INDEX] == list(range(10))
+  parameters = json.loads(record.context[schema.PARAMETERS][0])
   assert parameters['frames_per_second'] == 'native'
 
 
 def test_the_record_tells_how_it_was_made(videos):
-  record = preprocessing.encode_video(source(videos))
-  assert record.context[records.ID] == [b'good']
-  assert record.context[records.DATA_PATH] == [b'good.webm']
-  assert record.context[records.LABEL_INDEX] == [3]
-  assert record.context[records.LABEL_STRING] == [b'Holding something']
-  parameters = json.loads(record.context[records.PARAMETERS][0])
+  record = one_video.encode_video(source(videos))
+  assert record.context[schema.ID] == [b'good']
+  assert record.context[schema.DATA_PATH] == [b'good.webm']
+  assert record.context[schema.LABEL_INDEX] == [3]
+  assert record.context[schema.LABEL_STRING] == [b'Holding something']
+  parameters = json.loads(record.context[schema.PARAMETERS][0])
   assert parameters['frames_per_second'] == 25
   assert parameters['short_side'] == 48
   assert parameters['jpeg_quality'] == 95
@@ -89,11 +92,9 @@ def test_the_record_tells_how_it_was_made(videos):
 
 
 def test_a_video_without_a_public_label_has_none(videos):
-  record = preprocessing.encode_video(
-    source(videos, label=None, label_index=None)
-  )
-  assert records.LABEL_INDEX not in record.context
-  assert records.LABEL_STRING not in record.context
+  record = one_video.encode_video(source(videos, label=None, label_index=None))
+  assert schema.LABEL_INDEX not in record.context
+  assert schema.LABEL_STRING not in record.context
 
 
 def test_unusable_videos_are_refused_with_the_reason(videos):
@@ -105,14 +106,14 @@ def test_unusable_videos_are_refused_with_the_reason(videos):
     (source(videos, '../videos/good'), 'may hold letters'),
   ]:
     with pytest.raises(errors.InputError, match=reason):
-      preprocessing.encode_video(bad)
+      one_video.encode_video(bad)
 
 
 def test_a_truncated_video_is_used_where_asked_for(videos):
-  record = preprocessing.encode_video(
+  record = one_video.encode_video(
     source(videos, 'truncated', keep_truncated=True)
   )
-  assert 1 < len(record.feature_lists[records.RGB_ENCODED]) < 24
+  assert 1 < len(record.feature_lists[schema.RGB_ENCODED]) < 24
 
 
 def test_links_cannot_leave_the_folder(videos, tmp_path):
@@ -121,31 +122,31 @@ def test_links_cannot_leave_the_folder(videos, tmp_path):
   folder.mkdir()
   (folder / 'out.webm').symlink_to(elsewhere)
   with pytest.raises(errors.InputError, match=r'out\.webm: is a link out of'):
-    preprocessing.encode_video(source(folder, 'out'))
+    one_video.encode_video(source(folder, 'out'))
   small_videos.write_video(folder / 'a.webm')
   (folder / 'in.webm').symlink_to(folder / 'a.webm')
-  assert preprocessing.encode_video(source(folder, 'in'))
+  assert one_video.encode_video(source(folder, 'in'))
 
 
 def test_the_clip_for_the_network_has_both_streams(monkeypatch, videos):
-  monkeypatch.setattr(video, 'SHORT_SIDE', 48)
-  monkeypatch.setattr(video, 'CROP_SIZE', 32)
-  rgb, flow = preprocessing.clip_from_video(videos / 'good.webm')
+  monkeypatch.setattr(reader, 'SHORT_SIDE', 48)
+  monkeypatch.setattr(reader, 'CROP_SIZE', 32)
+  rgb, flow = one_video.clip_from_video(videos / 'good.webm')
   assert rgb.shape == (1, 19, 32, 32, 3)
   assert flow.shape == (1, 19, 32, 32, 2)
   assert rgb.dtype == flow.dtype == np.float32
   # The same clip read from a record, cropped, but for what compression loses.
-  record = records.serialize(preprocessing.encode_video(source(videos)))
-  stored_rgb, stored_flow = map(video.center_crop, records.read_clip(record))
+  record = schema.serialize(one_video.encode_video(source(videos)))
+  stored_rgb, stored_flow = map(reader.center_crop, schema.read_clip(record))
   assert np.abs(rgb[0] - stored_rgb).mean() * 127.5 < 2
   assert np.abs(flow[0] - stored_flow).max() <= 0.5 / 127 + 1e-6
 
 
 def test_a_clip_of_too_many_frames_is_refused(monkeypatch, videos):
   """A high rate shows few frames very often."""
-  monkeypatch.setattr(video, 'MAX_FRAMES', 19)
+  monkeypatch.setattr(reader, 'MAX_FRAMES', 19)
   with pytest.raises(errors.InputError, match='20 frames at 25 a second'):
-    preprocessing.clip_from_video(videos / 'good.webm')
+    one_video.clip_from_video(videos / 'good.webm')
 
 
 @pytest.mark.process
@@ -154,16 +155,16 @@ def test_a_folder_whose_name_is_no_text_is_read(tmp_path):
   folder.mkdir()
   small_videos.write_video(tmp_path / 'a.webm').rename(folder / 'a.webm')
   with worker_pool.worker_pool(
-    preprocessing.encode_video, 1, 60, preprocessing.start_worker
+    one_video.encode_video, 1, 60, one_video.start_worker
   ) as pool:
     (record,) = pool.map([source(folder, 'a')])
-  assert record.context[records.ID] == [b'a']
+  assert record.context[schema.ID] == [b'a']
 
 
 def test_the_clip_is_224_pixels_of_256(tmp_path):
   frames = small_videos.textured_frames(3, size=(320, 240), step=4)
   path = small_videos.write_video(tmp_path / 'a.webm', frames)
-  rgb, flow = preprocessing.clip_from_video(path, frames_per_second=None)
+  rgb, flow = one_video.clip_from_video(path, frames_per_second=None)
   assert rgb.shape == (1, 2, 224, 224, 3)
   assert flow.shape == (1, 2, 224, 224, 2)
   assert -1 <= rgb.min() < rgb.max() <= 1

@@ -7,7 +7,7 @@ import sys
 import numpy as np
 import pytest
 
-from two_stream import inflation
+from two_stream.networks import inflation
 
 pytestmark = pytest.mark.process
 

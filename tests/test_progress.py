@@ -14,7 +14,7 @@ import time
 import pytest
 import tqdm
 
-from two_stream import progress
+from two_stream.terminal import progress
 
 PROGRAM = """
 import logging

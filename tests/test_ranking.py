@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from two_stream import accuracy, ranking
+from two_stream.evaluation import accuracy, ranking
 
 
 def test_the_most_probable_classes_come_first():

@@ -5,7 +5,8 @@ import pytest
 import tensorflow as tf
 
 import i3d
-from two_stream import errors, recipe, training_graph
+from two_stream import errors, recipe
+from two_stream.training import training_graph
 
 
 def test_64_of_68_replicas_make_a_step_of_384_clips():

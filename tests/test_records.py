@@ -9,7 +9,9 @@ import pytest
 import small_videos
 import tensorflow as tf
 
-from two_stream import errors, records, video
+from two_stream import errors
+from two_stream.records import schema
+from two_stream.video import reader
 
 FRAME_INDEX = [0, 0, 1, 2, 2, 2, 3]
 
@@ -26,17 +28,17 @@ def make_clip():
 @pytest.fixture(name='record')
 def make_record(clip):
   frames, flows = clip
-  return records.encode(
+  return schema.encode(
     frames,
     flows,
     timestamps=[0, 83_000, 167_000, 250_000],
     frame_index=FRAME_INDEX,
     context={
-      records.ID: [b'78687'],
-      records.DATA_PATH: [b'78687.webm'],
-      records.LABEL_INDEX: [26],
-      records.LABEL_STRING: [b'Holding something'],
-      records.PARAMETERS: [b'{}'],
+      schema.ID: [b'78687'],
+      schema.DATA_PATH: [b'78687.webm'],
+      schema.LABEL_INDEX: [26],
+      schema.LABEL_STRING: [b'Holding something'],
+      schema.PARAMETERS: [b'{}'],
     },
   )
 
@@ -44,7 +46,7 @@ def make_record(clip):
 def test_an_outsider_reads_the_mediasequence_keys(tmp_path, clip, record):
   """Uses TensorFlow and the published keys, nothing of this project."""
   path = tmp_path / 'shard'
-  records.write_shard(path, [records.serialize(record)])
+  schema.write_shard(path, [schema.serialize(record)])
   frames, flows = clip
   string_step = tf.io.FixedLenSequenceFeature([], tf.string)
   int_step = tf.io.FixedLenSequenceFeature([], tf.int64)
@@ -92,14 +94,14 @@ def test_an_outsider_reads_the_mediasequence_keys(tmp_path, clip, record):
 
 def test_reading_gives_both_streams_equally_long(clip, record):
   frames, flows = clip
-  rgb, flow = records.read_clip(records.serialize(record))
+  rgb, flow = schema.read_clip(schema.serialize(record))
   assert rgb.shape == (6, 48, 64, 3)
   assert flow.shape == (6, 48, 64, 2)
   assert rgb.dtype == flow.dtype == np.float32
-  shown = video.scale_rgb(frames[FRAME_INDEX[:-1]])
+  shown = reader.scale_rgb(frames[FRAME_INDEX[:-1]])
   assert np.abs(rgb - shown).mean() < 2 / 127.5
   zero = np.zeros_like(flows[0])
-  moved = video.scale_flow(
+  moved = reader.scale_flow(
     np.stack([zero, flows[0], flows[1], zero, zero, flows[2]])
   )
   assert np.abs(flow - moved).max() <= 0.5 / 127 + 1e-6
@@ -107,71 +109,71 @@ def test_reading_gives_both_streams_equally_long(clip, record):
 
 
 def test_a_window_is_that_part_of_the_clip(record):
-  serialized = records.serialize(record)
-  rgb, flow = records.read_clip(serialized)
+  serialized = schema.serialize(record)
+  rgb, flow = schema.read_clip(serialized)
   for start in range(6):
     for stop in range(start + 1, 7):
-      part = records.read_clip(serialized, start, stop - start)
+      part = schema.read_clip(serialized, start, stop - start)
       np.testing.assert_array_equal(part[0], rgb[start:stop])
       np.testing.assert_array_equal(part[1], flow[start:stop])
   for start, num_frames in [(-1, 2), (0, 7), (6, 1), (2, 0)]:
     with pytest.raises(ValueError, match='of 6 time steps'):
-      records.read_clip(serialized, start, num_frames)
+      schema.read_clip(serialized, start, num_frames)
 
 
 def test_a_window_decodes_its_own_images_alone(record):
-  record.feature_lists[records.RGB_ENCODED][3] = b'damaged'
-  record.feature_lists[records.FLOW_ENCODED][2] = b'damaged'
-  serialized = records.serialize(record)
-  assert len(records.read_clip(serialized, 0, 5)[0]) == 5
+  record.feature_lists[schema.RGB_ENCODED][3] = b'damaged'
+  record.feature_lists[schema.FLOW_ENCODED][2] = b'damaged'
+  serialized = schema.serialize(record)
+  assert len(schema.read_clip(serialized, 0, 5)[0]) == 5
   with pytest.raises(errors.InputError, match='does not decode'):
-    records.read_clip(serialized)
+    schema.read_clip(serialized)
 
 
 def test_parsing_in_a_graph_gives_the_undecoded_clip(record):
-  dataset = tf.data.Dataset.from_tensors(records.serialize(record))
-  (parsed,) = dataset.map(records.parse).as_numpy_iterator()
-  assert parsed[records.ID] == b'78687'
-  assert parsed[records.LABEL_INDEX] == 26
-  assert parsed[records.LABEL_STRING] == b'Holding something'
-  assert parsed[records.FRAME_INDEX].tolist() == FRAME_INDEX
-  for key in (records.RGB_ENCODED, records.FLOW_ENCODED):
+  dataset = tf.data.Dataset.from_tensors(schema.serialize(record))
+  (parsed,) = dataset.map(schema.parse).as_numpy_iterator()
+  assert parsed[schema.ID] == b'78687'
+  assert parsed[schema.LABEL_INDEX] == 26
+  assert parsed[schema.LABEL_STRING] == b'Holding something'
+  assert parsed[schema.FRAME_INDEX].tolist() == FRAME_INDEX
+  for key in (schema.RGB_ENCODED, schema.FLOW_ENCODED):
     assert parsed[key].tolist() == record.feature_lists[key]
 
 
 def test_a_clip_without_a_public_label_says_so(record):
-  del record.context[records.LABEL_INDEX]
-  del record.context[records.LABEL_STRING]
-  parsed = records.parse(records.serialize(record))
-  assert parsed[records.LABEL_INDEX].numpy() == records.NO_LABEL
-  assert parsed[records.LABEL_STRING].numpy() == b''
+  del record.context[schema.LABEL_INDEX]
+  del record.context[schema.LABEL_STRING]
+  parsed = schema.parse(schema.serialize(record))
+  assert parsed[schema.LABEL_INDEX].numpy() == schema.NO_LABEL
+  assert parsed[schema.LABEL_STRING].numpy() == b''
 
 
 def test_serializing_loses_nothing_and_is_deterministic(record):
-  serialized = records.serialize(record)
-  assert records.deserialize(serialized) == record
-  backwards = records.Record(
+  serialized = schema.serialize(record)
+  assert schema.deserialize(serialized) == record
+  backwards = schema.Record(
     dict(reversed(record.context.items())),
     dict(reversed(record.feature_lists.items())),
   )
-  assert records.serialize(backwards) == serialized
+  assert schema.serialize(backwards) == serialized
 
 
 def test_a_shard_reads_back_in_order(tmp_path):
   path = tmp_path / 'shard'
   examples = [b'a', b'', b'c' * 100_000]
-  records.write_shard(path, examples)
-  assert list(records.read_shard(path)) == examples
+  schema.write_shard(path, examples)
+  assert list(schema.read_shard(path)) == examples
   assert list(tmp_path.iterdir()) == [path]
 
 
 def test_a_damaged_or_missing_shard_is_named(tmp_path):
   path = tmp_path / 'shard'
-  records.write_shard(path, [b'abc' * 100])
+  schema.write_shard(path, [b'abc' * 100])
   path.write_bytes(path.read_bytes()[:-10])
   for damaged in (path, tmp_path / 'missing'):
     with pytest.raises(errors.InputError, match=damaged.name):
-      list(records.read_shard(damaged))
+      list(schema.read_shard(damaged))
 
 
 def test_a_writer_that_fails_midway_leaves_no_file(tmp_path):
@@ -180,7 +182,7 @@ def test_a_writer_that_fails_midway_leaves_no_file(tmp_path):
     raise KeyboardInterrupt
 
   with pytest.raises(KeyboardInterrupt):
-    records.write_shard(tmp_path / 'shard', examples())
+    schema.write_shard(tmp_path / 'shard', examples())
   assert not list(tmp_path.iterdir())
 
 
@@ -200,7 +202,7 @@ def test_a_link_planted_before_tensorflow_opens_the_file_is_not_followed(
     return writer(name)
 
   monkeypatch.setattr(tf.io, 'TFRecordWriter', plant_and_open)
-  records.write_shard(folder / 'shard', [b'a'])
+  schema.write_shard(folder / 'shard', [b'a'])
   assert victim.read_bytes() == b'untouched'
 
 

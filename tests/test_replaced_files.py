@@ -9,19 +9,10 @@ import pytest
 import small_networks
 import small_records
 
-from two_stream import (
-  clips,
-  data_directory,
-  errors,
-  files,
-  inference,
-  logit_parts,
-  recipe,
-  record_index,
-  records,
-  shards,
-  split_evaluation,
-)
+from two_stream import errors, files, recipe
+from two_stream.evaluation import data_directory, logit_parts, split_evaluation
+from two_stream.networks import classifier
+from two_stream.records import clips, record_index, schema, shards
 
 SPLIT = 'validation'
 # In the order in which they are evaluated.
@@ -34,10 +25,10 @@ NUM_CLIPS = 7
 
 
 _compiled = {}
-_original_classifier = inference.classifier
+_original_classifier = classifier.load
 
 
-def classifier(path, scope):
+def load(path, scope):
   """The classifier of what the files hold now, compiled once."""
   ends = ('.index', '.data-00000-of-00001')
   key = scope, files.digest(*(f'{path}{end}' for end in ends))
@@ -48,7 +39,7 @@ def classifier(path, scope):
 
 @pytest.fixture(autouse=True)
 def compile_once(monkeypatch):
-  monkeypatch.setattr(inference, 'classifier', classifier)
+  monkeypatch.setattr(classifier, 'load', load)
 
 
 @pytest.fixture(name='serialized', scope='module')
@@ -67,7 +58,7 @@ def make_original(tmp_path_factory, serialized):
   (folder / 'label_map.txt').write_text(f'{names}\n')
   paths = small_records.write(folder / 'records', SPLIT, ((),) * len(CLIPS))
   for path, numbers in zip(paths, CLIPS):
-    records.write_shard(path, [serialized[n] for n in numbers])
+    schema.write_shard(path, [serialized[n] for n in numbers])
   return folder
 
 
@@ -75,7 +66,7 @@ def make_original(tmp_path_factory, serialized):
 def classify_all(original, serialized):
   """(stream, name of its checkpoint) -> logits of each clip, by its number."""
   (path,) = small_records.write(original / 'all', 'test', ((),))
-  records.write_shard(path, serialized)
+  schema.write_shard(path, serialized)
   index = record_index.build([path])
   return {
     (stream, name): np.concatenate(
@@ -105,7 +96,7 @@ class Folder:
 
   def write_shard(self, which, numbers):
     """Replaces a shard by one of these clips."""
-    records.write_shard(
+    schema.write_shard(
       self.shards[which], [self._serialized[n] for n in numbers]
     )
 
@@ -264,9 +255,7 @@ def test_a_shard_replaced_between_runs_with_size_and_time_kept(
 def test_a_checkpoint_replaced_around_its_loading(
   folder, right, around, tmp_path, moment
 ):
-  around(
-    inference, 'classifier', **{moment: lambda: folder.write_checkpoint('rgb')}
-  )
+  around(classifier, 'load', **{moment: lambda: folder.write_checkpoint('rgb')})
   refused(
     folder,
     tmp_path / 'parts',
@@ -327,8 +316,8 @@ def test_a_checkpoint_replaced_and_put_back_while_it_is_loaded(
     folder.path / 'checkpoints/rgb_scratch', folder.path / 'checkpoints/rgb_old'
   )
   around(
-    inference,
-    'classifier',
+    classifier,
+    'load',
     before=lambda: folder.write_checkpoint('rgb'),
     after=lambda: folder.write_checkpoint('rgb', 'old'),
   )

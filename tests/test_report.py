@@ -12,7 +12,9 @@ import numpy as np
 import pytest
 import small_videos
 
-from two_stream import errors, report, video
+from two_stream import errors
+from two_stream.evaluation import report_page
+from two_stream.video import reader
 
 NAMES = ['Resting', 'Pushing <b>something</b> & "more"', 'Falling']
 LOGITS = {
@@ -24,7 +26,7 @@ LOGITS = {
 def make_clips():
   frames = small_videos.textured_frames(10, (224, 224))
   flow = np.full([10, 224, 224, 2], (0.1, 0), np.float32)
-  return {'rgb': video.scale_rgb(frames)[np.newaxis], 'flow': flow[np.newaxis]}
+  return {'rgb': reader.scale_rgb(frames)[np.newaxis], 'flow': flow[np.newaxis]}
 
 
 class Page(html.parser.HTMLParser):
@@ -53,7 +55,7 @@ class Page(html.parser.HTMLParser):
 
 @pytest.fixture(name='page', scope='module')
 def make_page():
-  return report.make('a/<clip> & co.webm', make_clips(), LOGITS, NAMES, 12)
+  return report_page.make('a/<clip> & co.webm', make_clips(), LOGITS, NAMES, 12)
 
 
 def test_the_page_needs_nothing_else(page):
@@ -74,7 +76,7 @@ def test_names_are_text_and_no_markup(page):
 
 def test_a_file_name_is_shown_and_not_obeyed(tmp_path):
   name = 'a\x1b[2J\u202e\n\udcff.webm'
-  report.write(tmp_path / 'page', name, make_clips(), LOGITS, NAMES, 12)
+  report_page.write(tmp_path / 'page', name, make_clips(), LOGITS, NAMES, 12)
   parsed = Page((tmp_path / 'page').read_text())
   assert r'a\x1b[2J\u202e\n\udcff.webm: 10 frames, 12 a second' in parsed.texts
 
@@ -82,13 +84,13 @@ def test_a_file_name_is_shown_and_not_obeyed(tmp_path):
 @pytest.mark.process
 def test_a_page_may_go_into_a_pipe_or_a_device(tmp_path, page):
   arguments = ('a/<clip> & co.webm', make_clips(), LOGITS, NAMES, 12)
-  report.write('/dev/null', *arguments)
+  report_page.write('/dev/null', *arguments)
   assert pathlib.Path('/dev/null').is_char_device()
   os.mkfifo(tmp_path / 'fifo')
   with subprocess.Popen(
     ['cat', tmp_path / 'fifo'], stdout=subprocess.PIPE
   ) as reader:
-    report.write(tmp_path / 'fifo', *arguments)
+    report_page.write(tmp_path / 'fifo', *arguments)
     assert reader.stdout.read().decode() == page
 
 
@@ -137,7 +139,9 @@ def test_the_animations_are_the_clip_and_its_flow(page):
 
 def test_one_stream_alone_is_shown_alone():
   clips = {'flow': make_clips()['flow']}
-  page = Page(report.make('v', clips, {'flow': LOGITS['flow']}, NAMES, None))
+  page = Page(
+    report_page.make('v', clips, {'flow': LOGITS['flow']}, NAMES, None)
+  )
   assert page.tags.count('h2') == 1
   assert 'Falling' in page.texts[0]
   assert 'v: 10 frames' in page.texts
@@ -147,4 +151,4 @@ def test_one_stream_alone_is_shown_alone():
 def test_a_page_that_cannot_be_written_is_the_users_error(tmp_path):
   path = tmp_path / 'gone' / 'report.html'
   with pytest.raises(errors.InputError, match='cannot be written.*--report'):
-    report.write(path, 'v', make_clips(), LOGITS, NAMES, 12)
+    report_page.write(path, 'v', make_clips(), LOGITS, NAMES, 12)

@@ -16,7 +16,9 @@ import pytest
 import reference
 import small_videos
 
-from two_stream import errors, samples, video
+from two_stream import errors
+from two_stream.evaluation import sample_clips
+from two_stream.video import reader
 
 ROOT = pathlib.Path(__file__).parents[1]
 
@@ -33,14 +35,14 @@ def replace_rgb(prefix, array, **options):
 
 
 def test_a_pair_of_arrays_gives_both_streams(prefix):
-  clips = samples.load(prefix, ['rgb', 'flow'])
+  clips = sample_clips.load(prefix, ['rgb', 'flow'])
   for stream, clip in clips.items():
     np.testing.assert_array_equal(clip, reference.clip(f'{stream}16'))
 
 
 def test_only_the_streams_asked_for_are_read(prefix):
   prefix.with_name('clip_flow.npy').unlink()
-  assert list(samples.load(prefix, ['rgb'])) == ['rgb']
+  assert list(sample_clips.load(prefix, ['rgb'])) == ['rgb']
 
 
 @pytest.mark.parametrize('rate, frames', [(None, 23), (12, 23), (24, 46)])
@@ -49,7 +51,7 @@ def test_a_video_is_prepared_at_the_rate_asked_for(tmp_path, rate, frames):
   path = small_videos.write_video(
     tmp_path / 'v.webm', small_videos.textured_frames(24)
   )
-  for clip in samples.load(path, ['rgb', 'flow'], rate).values():
+  for clip in sample_clips.load(path, ['rgb', 'flow'], rate).values():
     assert clip.shape[1] == frames
 
 
@@ -65,21 +67,21 @@ def test_a_video_is_prepared_at_the_rate_asked_for(tmp_path, rate, frames):
 )
 def test_every_way_to_store_floats_is_read(prefix, change):
   replace_rgb(prefix, change(reference.clip('rgb16')))
-  clip = samples.load(prefix, ['rgb'])['rgb']
+  clip = sample_clips.load(prefix, ['rgb'])['rgb']
   assert clip.dtype == np.float32
   np.testing.assert_array_equal(clip, reference.clip('rgb16'))
 
 
 def test_half_precision_is_read(prefix):
   replace_rgb(prefix, reference.clip('rgb16').astype(np.float16))
-  clip = samples.load(prefix, ['rgb'])['rgb']
+  clip = sample_clips.load(prefix, ['rgb'])['rgb']
   assert clip.dtype == np.float32
   np.testing.assert_allclose(clip, reference.clip('rgb16'), atol=1e-3)
 
 
 def test_a_missing_file_is_named_with_what_a_sample_is(prefix):
   with pytest.raises(errors.InputError, match='gone_rgb.npy not found; --samp'):
-    samples.load(prefix.with_name('gone'), ['rgb'])
+    sample_clips.load(prefix.with_name('gone'), ['rgb'])
 
 
 def with_nan(clip):
@@ -105,7 +107,7 @@ def with_nan(clip):
 def test_a_wrong_array_is_refused(prefix, change, message):
   replace_rgb(prefix, change(reference.clip('rgb16')))
   with pytest.raises(errors.InputError, match=message) as error:
-    samples.load(prefix, ['rgb'])
+    sample_clips.load(prefix, ['rgb'])
   assert 'clip_rgb.npy' in str(error.value)
   assert '\n' not in str(error.value)
 
@@ -113,7 +115,7 @@ def test_a_wrong_array_is_refused(prefix, change, message):
 def test_values_outside_the_range_are_warned_of(prefix, caplog):
   replace_rgb(prefix, 255 * reference.clip('rgb16'))
   with caplog.at_level(logging.WARNING):
-    samples.load(prefix, ['rgb'])
+    sample_clips.load(prefix, ['rgb'])
   assert 'clip_rgb.npy: values from -25' in caplog.text
 
 
@@ -128,7 +130,7 @@ class Bomb:
 def test_a_pickled_array_is_refused_unopened(prefix, shape):
   replace_rgb(prefix, np.full(shape, Bomb()), allow_pickle=True)
   with pytest.raises(errors.InputError, match='npy (has shape|holds object)'):
-    samples.load(prefix, ['rgb'])
+    sample_clips.load(prefix, ['rgb'])
 
 
 def npz():
@@ -149,7 +151,7 @@ def npz():
 def test_a_file_of_another_kind_is_refused(prefix, content):
   prefix.with_name('clip_rgb.npy').write_bytes(content)
   with pytest.raises(errors.InputError, match='clip_rgb.npy is no complete'):
-    samples.load(prefix, ['rgb'])
+    sample_clips.load(prefix, ['rgb'])
 
 
 HEADER = (
@@ -190,7 +192,7 @@ def test_a_damaged_header_is_refused(prefix, recwarn, part, other):
   assert part in HEADER
   write_array(prefix, HEADER.replace(part, other))
   with pytest.raises(errors.InputError) as error:
-    samples.load(prefix, ['rgb'])
+    sample_clips.load(prefix, ['rgb'])
   assert 'clip_rgb.npy' in str(error.value)
   assert len(str(error.value)) < 300
   assert not recwarn.list
@@ -200,15 +202,15 @@ def test_a_damaged_header_is_refused(prefix, recwarn, part, other):
 def test_a_claimed_length_that_no_clip_has_is_refused(prefix, frames):
   write_array(prefix, HEADER.replace('9', frames))
   with pytest.raises(errors.InputError, match='frames; '):
-    samples.load(prefix, ['rgb'])
+    sample_clips.load(prefix, ['rgb'])
 
 
 def test_the_longest_clip_must_be_there(prefix):
   """Nothing is believed before it is compared with the file's size."""
-  header = HEADER.replace('9', str(video.MAX_FRAMES))
+  header = HEADER.replace('9', str(reader.MAX_FRAMES))
   write_array(prefix, header, num_bytes=1000)
   with pytest.raises(errors.InputError, match='breaks off after 1000 bytes'):
-    samples.load(prefix, ['rgb'])
+    sample_clips.load(prefix, ['rgb'])
 
 
 PEAK = """
@@ -243,10 +245,10 @@ def test_a_huge_file_of_nothing_takes_no_memory(prefix):
 def test_a_second_version_of_the_format_is_read(prefix):
   values = 9 * 224 * 224 * 3 * 4
   write_array(prefix, HEADER, num_bytes=values, version=b'\2\0')
-  assert samples.load(prefix, ['rgb'])['rgb'].shape == (1, 9, 224, 224, 3)
+  assert sample_clips.load(prefix, ['rgb'])['rgb'].shape == (1, 9, 224, 224, 3)
   write_array(prefix, HEADER, num_bytes=values, version=b'\4\0')
   with pytest.raises(errors.InputError, match='clip_rgb.npy is no complete'):
-    samples.load(prefix, ['rgb'])
+    sample_clips.load(prefix, ['rgb'])
 
 
 WORDS = b"( ) [ ] { } - L 0x 0. 1e9 ' \\ # \n True descr |O f2 ,".split(b' ')
@@ -267,7 +269,7 @@ def test_whatever_a_header_says_it_is_read_or_refused(tmp_path, max_examples):
   def read(content):
     path.write_bytes(content)
     with pytest.raises(errors.InputError) as error:  # There are no values.
-      samples.load(tmp_path / 'clip', ['rgb'])
+      sample_clips.load(tmp_path / 'clip', ['rgb'])
     assert str(path) in str(error.value)
     assert len(str(error.value)) < len(str(path)) + 300
 
@@ -281,7 +283,7 @@ def test_what_is_no_regular_file_is_refused(prefix):
     path.rmdir() if path.is_dir() else path.unlink()
     make(path)
     with pytest.raises(errors.InputError, match='clip_rgb.npy: cannot be read'):
-      samples.load(prefix, ['rgb'])
+      sample_clips.load(prefix, ['rgb'])
 
 
 def test_a_sample_that_is_no_regular_file_is_refused(tmp_path):
@@ -289,12 +291,12 @@ def test_a_sample_that_is_no_regular_file_is_refused(tmp_path):
   (tmp_path / 'loop').symlink_to('loop')
   for name in ('fifo', 'loop'):
     with pytest.raises(errors.InputError, match=f'{name}: cannot be read'):
-      samples.load(tmp_path / name, ['rgb'])
+      sample_clips.load(tmp_path / name, ['rgb'])
 
 
 def test_a_folder_beside_the_arrays_is_not_meant(prefix):
   prefix.mkdir()
-  assert list(samples.load(prefix, ['rgb'])) == ['rgb']
+  assert list(sample_clips.load(prefix, ['rgb'])) == ['rgb']
 
 
 @pytest.mark.parametrize('size', [40, 100, 1000, -1])
@@ -302,4 +304,4 @@ def test_a_truncated_array_is_refused(prefix, size):
   path = prefix.with_name('clip_rgb.npy')
   path.write_bytes(path.read_bytes()[:size])
   with pytest.raises(errors.InputError, match='clip_rgb.npy is no complete'):
-    samples.load(prefix, ['rgb'])
+    sample_clips.load(prefix, ['rgb'])

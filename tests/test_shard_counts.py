@@ -6,16 +6,11 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from two_stream import (
-  errors,
-  framing,
-  labels,
-  shard_counts,
-  shard_folder,
-  shards,
-)
+from two_stream import errors
+from two_stream.datasets import something_something
+from two_stream.records import framing, shard_counts, shard_folder, shards
 
-SAMPLES = [labels.Sample(str(i), 'a') for i in range(101)]
+SAMPLES = [something_something.Sample(str(i), 'a') for i in range(101)]
 PLAN = shards.plan('train', SAMPLES, shard_size=50)  # Of 34, 34 and 33.
 NAMES = [shard.name for shard in PLAN]
 

@@ -5,9 +5,11 @@ import json
 import pytest
 import small_records
 
-from two_stream import errors, labels, shard_folder, shards
+from two_stream import errors
+from two_stream.datasets import something_something
+from two_stream.records import shard_folder, shards
 
-SAMPLES = [labels.Sample(str(i), 'ab'[i > 50]) for i in range(101)]
+SAMPLES = [something_something.Sample(str(i), 'ab'[i > 50]) for i in range(101)]
 SETTINGS = {'frames_per_second': 25}
 
 
@@ -165,14 +167,14 @@ def test_the_summary_counts_what_is_there(folder, plan):
     }
   ]
   label_map = folder.folder / shard_folder.LABEL_MAP
-  assert labels.read_label_map(label_map) == ['a', 'b']
+  assert something_something.read_label_map(label_map) == ['a', 'b']
 
 
 def test_what_was_made_otherwise_is_refused(folder, plan):
   folder.settle(SETTINGS, ['a', 'b'], {'train': plan})
   fewer = shards.plan('train', SAMPLES[1:], shard_size=50)
   relabelled = shards.plan(
-    'train', [labels.Sample('0', 'b'), *SAMPLES[1:]], shard_size=50
+    'train', [something_something.Sample('0', 'b'), *SAMPLES[1:]], shard_size=50
   )
   smaller = shards.plan('train', SAMPLES, shard_size=10)
   for settings, names, new_plan, message in [
@@ -190,7 +192,9 @@ def test_what_was_made_otherwise_is_refused(folder, plan):
   ]:
     with pytest.raises(errors.InputError, match=message):
       folder.settle(settings, names, {'train': new_plan})
-  assert labels.read_label_map(folder.folder / 'label_map.txt') == ['a', 'b']
+  assert something_something.read_label_map(
+    folder.folder / 'label_map.txt'
+  ) == ['a', 'b']
 
 
 def test_splits_can_be_added_later(folder, plan):

@@ -5,7 +5,8 @@ import collections
 import numpy as np
 import pytest
 
-from two_stream import recipe, split_logits
+from two_stream import recipe
+from two_stream.evaluation import clip_batches
 
 
 def elements(lengths):
@@ -17,7 +18,7 @@ def elements(lengths):
 def test_batches_hold_every_clip_once_and_one_length_each(seed):
   lengths = np.random.default_rng(seed).integers(9, 251, 400)
   seen = []
-  for batch in split_logits.batches(elements(lengths)):
+  for batch in clip_batches.batches(elements(lengths)):
     (length,) = {len(element['clip']) for element in batch}
     assert length * len(batch) <= recipe.MAX_TEST_FRAMES
     seen.extend(element['record'] for element in batch)
@@ -28,7 +29,7 @@ def test_clips_of_few_lengths_fill_their_batches():
   lengths = np.random.default_rng(0).permutation([25] * 40 + [36] * 30)
   sizes = collections.Counter(
     (len(batch[0]['clip']), len(batch))
-    for batch in split_logits.batches(elements(lengths))
+    for batch in clip_batches.batches(elements(lengths))
   )
   assert sizes == {(25, 10): 4, (36, 6): 5}
 
@@ -44,8 +45,8 @@ def test_few_frames_wait():
       most = max(most, waiting)
       yield element
 
-  for batch in split_logits.batches(watched()):
+  for batch in clip_batches.batches(watched()):
     waiting -= sum(len(element['clip']) for element in batch)
   assert waiting == 0
-  limit = split_logits.WAITING_FRAMES
+  limit = clip_batches.WAITING_FRAMES
   assert limit < most <= limit + recipe.MAX_TEST_FRAMES

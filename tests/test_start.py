@@ -8,7 +8,9 @@ import pytest
 import tensorflow as tf
 
 import i3d
-from two_stream import checkpoints, errors, start
+from two_stream import errors
+from two_stream.networks import checkpoints
+from two_stream.training import initial_weights
 
 
 def network(num_classes, depth_multiplier):
@@ -29,7 +31,9 @@ def test_fine_tuning_takes_all_but_logits_of_other_classes(
   seven_classes, caplog
 ):
   caplog.set_level('INFO')
-  values = start.initial_values(seven_classes, channels=3, num_classes=3)
+  values = initial_weights.initial_values(
+    seven_classes, channels=3, num_classes=3
+  )
   assert (
     f'starting from {seven_classes} but for its logits, which are of 7 classes '
     'and not 3' in caplog.text
@@ -44,15 +48,19 @@ def test_fine_tuning_takes_all_but_logits_of_other_classes(
 
 def test_fine_tuning_on_as_many_classes_takes_all(seven_classes, caplog):
   caplog.set_level('INFO')
-  values = start.initial_values(seven_classes, channels=3, num_classes=7)
+  values = initial_weights.initial_values(
+    seven_classes, channels=3, num_classes=7
+  )
   assert f'starting from all of {seven_classes}' in caplog.text
   assert values.keys() == checkpoints.read(seven_classes).keys()
 
 
 def test_a_network_of_another_width_is_one_line(seven_classes):
-  values = start.initial_values(seven_classes, channels=3, num_classes=7)
+  values = initial_weights.initial_values(
+    seven_classes, channels=3, num_classes=7
+  )
   with pytest.raises(errors.InputError, match='--depth_multiplier') as error:
-    start.check_fit(values, network(7, 1 / 8), seven_classes)
+    initial_weights.check_fit(values, network(7, 1 / 8), seven_classes)
   assert 'instead of' in str(error.value)
 
 
@@ -64,7 +72,7 @@ def test_the_newest_checkpoint_is_found_without_tensorflows_list(
     for suffix in ('.index', '.data-00000-of-00001'):
       shutil.copy(f'{seven_classes}{suffix}', tmp_path / f'{name}{suffix}')
   newest = str(tmp_path / 'model.ckpt-10')
-  assert start.newest_whole(tmp_path) == newest
+  assert initial_weights.newest_whole(tmp_path) == newest
   assert tf.train.latest_checkpoint(str(tmp_path)) == newest
 
 
@@ -78,7 +86,7 @@ def test_a_checkpoint_that_is_not_finite_is_passed_over(
   name = 'Conv3d_2b_1x1/batch_norm/beta'
   values[name] = np.full_like(values[name], np.nan)
   checkpoints.write(values, folder / 'model.ckpt-2', 'RGB')
-  assert start.newest_whole(folder) == str(folder / 'model.ckpt-1')
+  assert initial_weights.newest_whole(folder) == str(folder / 'model.ckpt-1')
   assert f'model.ckpt-2 is skipped: {folder}/model.ckpt-2: ' in caplog.text
   assert f'{name} is not finite (1 of 230 variables' in caplog.text
 
@@ -95,8 +103,8 @@ def test_a_relative_folder_is_taken_by_the_working_folder(
         f'{seven_classes}{suffix}', f'{folder}/model.ckpt-{step}{suffix}'
       )
   newest = f'{tmp_path}/runs/rgb/model.ckpt-10'
-  assert start.newest_whole(folder) == newest
-  assert start.newest_whole(folder) == newest
+  assert initial_weights.newest_whole(folder) == newest
+  assert initial_weights.newest_whole(folder) == newest
   monkeypatch.chdir('/')
   state = tf.train.get_checkpoint_state(str(tmp_path / folder))
   assert list(state.all_model_checkpoint_paths) == [
@@ -106,4 +114,4 @@ def test_a_relative_folder_is_taken_by_the_working_folder(
 
 
 def test_without_a_checkpoint_there_is_nothing_to_continue(tmp_path):
-  assert start.newest_whole(tmp_path) is None
+  assert initial_weights.newest_whole(tmp_path) is None

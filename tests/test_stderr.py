@@ -12,7 +12,7 @@ import termios
 
 import pytest
 
-from two_stream import no_news
+from two_stream.terminal import no_news
 
 # As TensorFlow 2.21 writes them.
 AT_IMPORT = b"""\

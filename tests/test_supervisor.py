@@ -12,8 +12,8 @@ import time
 
 import pytest
 
-from two_stream import supervisor, tf_config
-from two_stream.supervisor import Task
+from two_stream.cluster import supervisor, tf_config
+from two_stream.cluster.supervisor import Task
 
 pytestmark = pytest.mark.process
 

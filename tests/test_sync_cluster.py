@@ -12,17 +12,11 @@ import small_records
 import small_training
 import tensorflow as tf
 
-from two_stream import (
-  checkpoints,
-  clips,
-  cluster,
-  hooks,
-  recipe,
-  record_index,
-  shards,
-  sync_training,
-  training_graph,
-)
+from two_stream import recipe
+from two_stream.cluster import cluster_task
+from two_stream.networks import checkpoints
+from two_stream.records import clips, record_index, shards
+from two_stream.training import hooks, sync_replicas, training_graph
 
 v1 = tf.compat.v1
 
@@ -57,7 +51,7 @@ def start_cluster(num_workers, num_ps=1):
     for job, count in (('ps', num_ps), ('worker', num_workers))
     for i in range(count)
   ]
-  servers = [cluster.start_server(place) for place in places]
+  servers = [cluster_task.start_server(place) for place in places]
   return places[num_ps:], servers[num_ps:], servers
 
 
@@ -85,13 +79,13 @@ def manual_sessions(job, places, servers):
     aggregate = job.hyperparameters.replicas_to_aggregate
     tokens = training_graph.tokens_per_step(aggregate, len(places))
     for place, server in zip(places, servers):
-      replica = sync_training._build(
+      replica = sync_replicas._build(
         job, place, small_records.CLASS_NAMES, index
       )
       waiting = waiting or gradients_waiting(replica)
       with (
         replica.graph.as_default(),
-        v1.device(cluster.variable_placement(place)),
+        v1.device(cluster_task.variable_placement(place)),
       ):
         sessions.append(
           v1.train.MonitoredTrainingSession(
@@ -231,9 +225,9 @@ def test_nothing_is_updated_while_the_chief_saves(data, tmp_path):
 
 def test_variables_are_spread_over_ps_by_size(data, tmp_path):
   hosts = tuple(f'127.0.0.1:{port}' for port in (1, 2, 3))
-  place = cluster.Cluster(hosts, ('127.0.0.1:4',))
+  place = cluster_task.Cluster(hosts, ('127.0.0.1:4',))
   index = record_index.build(shards.find(data, 'train'))
-  replica = sync_training._build(
+  replica = sync_replicas._build(
     small_training.job(data, tmp_path), place, small_records.CLASS_NAMES, index
   )
   loads = dict.fromkeys(range(3), 0)

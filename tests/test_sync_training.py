@@ -18,21 +18,14 @@ import small_records
 import small_training
 import tensorflow as tf
 
-from two_stream import (
-  checkpoints,
-  clips,
-  cluster,
-  errors,
+from two_stream import errors, recipe
+from two_stream.cluster import cluster_task
+from two_stream.networks import checkpoints, classifier, inception_v1, inflation
+from two_stream.records import clips, record_index, schema, shards
+from two_stream.training import (
   evaluator,
-  inception_v1,
-  inference,
-  inflation,
-  recipe,
-  record_index,
-  records,
-  shards,
-  start,
-  sync_training,
+  initial_weights,
+  sync_replicas,
   training_graph,
 )
 
@@ -89,7 +82,7 @@ def test_a_step_is_momentum_sgd_as_written_in_numpy(data, tmp_path, stream):
     data, tmp_path, stream=stream, weight_decay=0.01, dropout_keep_prob=1.0
   )
   job = job._replace(checkpoint_seconds=1e-3)  # After every step.
-  assert sync_training.run(job, cluster.Cluster()) == 0
+  assert sync_replicas.run(job, cluster_task.Cluster()) == 0
   prefix = f'{recipe.STREAMS[stream].scope}/inception_i3d/'
   mine = small_training.reference_of(stream)
   losses = []
@@ -133,7 +126,7 @@ WITH_DROPOUT = {'replicas_to_aggregate': 2, 'batch_size': 1}
 def make_whole(data, tmp_path_factory):
   """Four steps in one run."""
   folder = tmp_path_factory.mktemp('whole')
-  sync_training.run(
+  sync_replicas.run(
     small_training.job(data, folder, 4, **WITH_DROPOUT), small_training.ALONE
   )
   return folder
@@ -151,14 +144,14 @@ def make_continued(data, tmp_path_factory):
   """
   folder = tmp_path_factory.mktemp('continued')
   job = small_training.job(data, folder, 2, **WITH_DROPOUT)
-  sync_training.run(job, small_training.ALONE)
+  sync_replicas.run(job, small_training.ALONE)
   for suffix in ('index', 'data-00000-of-00001'):
     shutil.copy(f'{job.prefix}-2.{suffix}', f'{job.prefix}-3.{suffix}')
   damaged = folder / 'model.ckpt-3.data-00000-of-00001'
   damaged.write_bytes(damaged.read_bytes()[:-1000])
   (folder / 'checkpoint').unlink()
   with logged() as log:
-    sync_training.run(job._replace(max_steps=4), small_training.ALONE)
+    sync_replicas.run(job._replace(max_steps=4), small_training.ALONE)
   return folder, log.getvalue()
 
 
@@ -183,7 +176,7 @@ def test_no_whole_checkpoint_is_an_error_and_not_a_new_start(whole, tmp_path):
   for path in train_dir.glob('model.ckpt-*.data-*'):
     path.write_bytes(b'')
   with pytest.raises(errors.InputError, match='none of the 2'):
-    start.newest_whole(train_dir)
+    initial_weights.newest_whole(train_dir)
 
 
 def test_the_network_alone_is_exported_in_the_released_layout(whole):
@@ -211,7 +204,7 @@ def test_training_on_other_classes_starts_from_all_but_the_logits(
     data, tmp_path / 'run', 1, learning_rates=((0, 0.0),)
   )
   job = job._replace(init_checkpoint=str(given))
-  assert sync_training.run(job, small_training.ALONE) == 0
+  assert sync_replicas.run(job, small_training.ALONE) == 0
   before = checkpoints.read(given)
   after = checkpoints.read(tmp_path / 'run/export/model.ckpt')
   assert before.keys() == after.keys()
@@ -234,7 +227,7 @@ def test_training_starts_from_an_image_network(data, tmp_path, caplog):
   source = saver.save(None, str(tmp_path / 'inception_v1.ckpt'))
   job = small_training.job(data, tmp_path / 'run', 1)
   job = job._replace(init_checkpoint=source)
-  assert sync_training.run(job, small_training.ALONE) == 0
+  assert sync_replicas.run(job, small_training.ALONE) == 0
   assert f'inflating {source}; the logits start at random' in caplog.text
   started = checkpoints.read(f'{job.prefix}-0')
   trained = checkpoints.read(tmp_path / 'run/export/model.ckpt')
@@ -263,7 +256,7 @@ def test_evaluate_sample_takes_what_training_exported(whole, tmp_path):
     check=False,
   )
   assert result.returncode == 0, result.stderr
-  logits = inference.classifier(whole / 'model.ckpt-4', 'RGB')(clip)[0]
+  logits = classifier.load(whole / 'model.ckpt-4', 'RGB')(clip)[0]
   printed = {
     label: float(logit)
     for line in result.stdout.splitlines()[-small_training.CLASSES :]
@@ -278,7 +271,7 @@ def test_the_evaluator_ranks_the_validation_split(data, whole, caplog):
   caplog.set_level('INFO')
   evaluator.follow(small_training.job(data, whole, 4, **WITH_DROPOUT))
   index = record_index.build(shards.find(data, 'validation'))
-  classify = inference.classifier(whole / 'model.ckpt-4', 'RGB')
+  classify = classifier.load(whole / 'model.ckpt-4', 'RGB')
   hits = [
     classify(clips.scale(each['clip'][tf.newaxis], 'rgb'))[0].argmax()
     == each['label']
@@ -292,7 +285,7 @@ def test_the_evaluator_ranks_the_validation_split(data, whole, caplog):
 
 
 def test_the_evaluator_needs_labels(whole, tmp_path):
-  small_records.write(tmp_path, 'validation', ((5,),), label=records.NO_LABEL)
+  small_records.write(tmp_path, 'validation', ((5,),), label=schema.NO_LABEL)
   with pytest.raises(errors.InputError, match='no clip has a label'):
     evaluator.follow(small_training.job(tmp_path, whole, 4, **WITH_DROPOUT))
 
@@ -311,7 +304,7 @@ def test_clips_are_flipped_unless_the_run_is_not_to(
   monkeypatch.setattr(training_graph, 'build', build)
   job = small_training.job(data, tmp_path, flip=flip)
   with pytest.raises(Built) as built:
-    sync_training.run(job, small_training.ALONE)
+    sync_replicas.run(job, small_training.ALONE)
   (make_dataset,) = built.value.args
   dataset = make_dataset(tf.constant(0, tf.int64)).take(3)
   flipped = [
@@ -329,7 +322,7 @@ def test_a_loss_that_is_not_finite_ends_the_run_before_it_is_applied(
   rates = ((0, 0.1), (1, 1e38))
   job = small_training.job(data, tmp_path, 9, learning_rates=rates)
   with pytest.raises(errors.InputError, match='step [23]: .* not finite'):
-    sync_training.run(job, small_training.ALONE)
+    sync_replicas.run(job, small_training.ALONE)
   values = small_training.read_all(tf.train.latest_checkpoint(str(tmp_path)))
   assert all(np.isfinite(value).all() for value in values.values())
 
@@ -347,7 +340,7 @@ def test_a_damaged_record_is_reported_and_too_many_end_the_run(
   # In five steps of a clip each, every record has its turn.
   job = small_training.job(records_dir, tmp_path / 'run', 5, batch_size=1)
   with pytest.raises(errors.InputError, match='^2 .*--max_damaged_records'):
-    sync_training.run(job._replace(max_damaged_records=1), small_training.ALONE)
+    sync_replicas.run(job._replace(max_damaged_records=1), small_training.ALONE)
   reports = re.findall(
     rf'{path}: the record at byte .*; (\d) so far', caplog.text
   )
@@ -358,10 +351,10 @@ def test_records_that_are_all_damaged_end_the_run(data, tmp_path):
   records_dir = tmp_path / 'records'
   shutil.copytree(data, records_dir)
   for path in shards.find(records_dir, 'train'):
-    records.write_shard(path, [b'no example'] * 3)
+    schema.write_shard(path, [b'no example'] * 3)
   job = small_training.job(records_dir, tmp_path / 'run')
   with pytest.raises(errors.InputError, match='10 records in a row') as error:
-    sync_training.run(job, small_training.ALONE)
+    sync_replicas.run(job, small_training.ALONE)
   assert 'Invalid protocol message input' in str(error.value)
   assert 'preprocess again' in str(error.value)
 
@@ -386,7 +379,7 @@ def test_a_shard_that_lost_records_is_refused_before_the_start(
   with pytest.raises(
     errors.InputError, match='2 records instead of 3'
   ) as error:
-    sync_training.run(job, cluster.Cluster(job_name=task))
+    sync_replicas.run(job, cluster_task.Cluster(job_name=task))
   assert str(error.value).startswith(f'{path}: ')
   assert not (tmp_path / 'run').exists()
 
@@ -394,4 +387,4 @@ def test_a_shard_that_lost_records_is_refused_before_the_start(
 def test_a_training_folder_that_cannot_be_is_one_line(data):
   job = small_training.job(data, data / 'label_map.txt' / 'run')
   with pytest.raises(errors.InputError, match='^--train_dir: .*label_map.txt'):
-    sync_training.run(job, small_training.ALONE)
+    sync_replicas.run(job, small_training.ALONE)

@@ -11,7 +11,9 @@ import cv2
 import numpy as np
 import pytest
 
-from two_stream import errors, labels, mirroring, video
+from two_stream import errors
+from two_stream.datasets import mirroring, something_something
+from two_stream.video import reader
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / 'demo'))
@@ -157,7 +159,7 @@ def test_splits_share_no_objects_and_have_every_kind():
   everything = itertools.product(
     objects.KINDS_AND_CLOTH, textures.PATTERNS, textures.COLOURS
   )
-  found = {split: [] for split in labels.SPLITS}
+  found = {split: [] for split in something_something.SPLITS}
   for thing in everything:
     found[objects.split_of(*thing)].append(thing)
   for things in found.values():
@@ -166,10 +168,10 @@ def test_splits_share_no_objects_and_have_every_kind():
     assert patterns == set(textures.PATTERNS)
     assert colours == set(textures.COLOURS)
 
-  cast = {split: set() for split in labels.SPLITS}
-  for split, name in itertools.product(labels.SPLITS, BY_NAME):
+  cast = {split: set() for split in something_something.SPLITS}
+  for split, name in itertools.product(something_something.SPLITS, BY_NAME):
     cast[split] |= set(take_of(name, split=split, seconds=0.25).names)
-  for one, other in itertools.combinations(labels.SPLITS, 2):
+  for one, other in itertools.combinations(something_something.SPLITS, 2):
     assert cast[one] and not cast[one] & cast[other]
 
 
@@ -206,13 +208,13 @@ def test_caption_fills_the_template_with_what_is_drawn():
 @pytest.mark.process
 def test_label_files_are_in_the_original_format(rendered):
   folder = rendered / 'labels'
-  names = labels.read_class_names(folder)
+  names = something_something.read_class_names(folder)
   assert names == sorted(BY_NAME)
   mirrored = mirroring.flipped_labels(names)
   assert sum(i != j for i, j in enumerate(mirrored)) == 4
   ids = []
   for split, count in (('train', 3), ('validation', 2), ('test', 2)):
-    samples = labels.read_samples(folder, split)
+    samples = something_something.read_samples(folder, split)
     assert len(samples) == count
     assert all(sample.label in names for sample in samples)
     ids += [sample.id for sample in samples]
@@ -230,7 +232,7 @@ def test_label_files_are_in_the_original_format(rendered):
 @pytest.mark.process
 def test_clips_decode_at_12_frames_a_second_and_240_pixels(rendered):
   for path in (rendered / '20bn-something-something-v2').iterdir():
-    clip = video.read_video(path, short_side=templates.HEIGHT)
+    clip = reader.read_video(path, short_side=templates.HEIGHT)
     assert 3 <= len(clip.frames) <= 6
     assert not clip.truncated
     assert clip.frames.shape[1] == 240
@@ -242,7 +244,7 @@ def test_clips_decode_at_12_frames_a_second_and_240_pixels(rendered):
 def test_a_decoded_clip_shows_what_was_drawn(rendered):
   _, take = dataset.set_up(dataset.Settings(0, 0.25, 0.5), 'train', 0)
   path = rendered / '20bn-something-something-v2/1.webm'
-  decoded = video.read_video(path, short_side=templates.HEIGHT).frames
+  decoded = reader.read_video(path, short_side=templates.HEIGHT).frames
   drawn = np.stack(list(templates.film(take)))
   assert np.abs(decoded - drawn.astype(float)).mean() < 4
 

@@ -6,7 +6,8 @@ import sys
 
 import pytest
 
-from two_stream import cluster, errors, tf_config
+from two_stream import errors
+from two_stream.cluster import cluster_task, tf_config
 
 SLURM = {
   'NODES': 'node1\nnode2\n',
@@ -78,7 +79,7 @@ def test_kubernetes_names_the_pods_of_every_role():
   ],
 )
 def test_the_training_program_reads_it(text, job, index):
-  place = cluster.from_tf_config(text)
+  place = cluster_task.from_tf_config(text)
   assert (place.job_name, place.task_index) == (job, index)
   assert place.is_chief == ((job, index) == ('worker', 0))
 
@@ -144,7 +145,7 @@ def test_a_place_in_kubernetes_that_cannot_be_is_refused(change, message):
 @pytest.mark.process
 def test_command_prints_it():
   result = subprocess.run(
-    [sys.executable, '-m', 'two_stream.tf_config', '--scheduler=slurm'],
+    [sys.executable, '-m', 'two_stream.cluster.tf_config', '--scheduler=slurm'],
     env={**SLURM, 'SLURM_NODEID': '1', 'SLURM_LOCALID': '0'},
     capture_output=True,
     text=True,

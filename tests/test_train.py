@@ -13,8 +13,9 @@ import pytest
 import small_records
 import tensorflow as tf
 
-from two_stream import local_cluster, start
-from two_stream.supervisor import Task
+from two_stream.cluster import local_cluster
+from two_stream.cluster.supervisor import Task
+from two_stream.training import initial_weights
 
 pytestmark = pytest.mark.process
 
@@ -102,7 +103,7 @@ def test_sigterm_saves(run):
     process.send_signal(signal.SIGTERM)
     assert process.wait(60) == 128 + signal.SIGTERM
   assert saved < run.saved_step < saved + 1000
-  assert start.newest_whole(run.train_dir) == str(
+  assert initial_weights.newest_whole(run.train_dir) == str(
     run.train_dir / f'model.ckpt-{run.saved_step}'
   )
 

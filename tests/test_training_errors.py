@@ -10,7 +10,8 @@ import pytest
 import small_training
 import tensorflow as tf
 
-from two_stream import errors, training_errors
+from two_stream import errors
+from two_stream.training import explained_errors
 
 
 # As TensorFlow tells of a full disk, and of a full GPU.
@@ -36,7 +37,7 @@ Hint: If you want to see a list of allocated tensors when OOM happens..."""
   job = small_training.job('records', 'run')
   with (
     pytest.raises(errors.InputError, match=re.escape(f'{reason}; {remedy}')),
-    training_errors.explained(job, step=None, advice=None),
+    explained_errors.explained(job, step=None, advice=None),
   ):
     raise tf.errors.ResourceExhaustedError(None, None, message)
 
@@ -48,6 +49,6 @@ def test_other_errors_are_left_to_a_restart(kind):
   job = small_training.job('records', 'run')
   with (
     pytest.raises(kind),
-    training_errors.explained(job, step=None, advice=None),
+    explained_errors.explained(job, step=None, advice=None),
   ):
     raise kind(None, None, 'the ps is gone')

@@ -12,15 +12,14 @@ import small_networks
 import small_records
 import small_training
 
-from two_stream import (
-  checkpoints,
-  errors,
+from two_stream import errors
+from two_stream.datasets import something_something
+from two_stream.networks import checkpoints
+from two_stream.records import record_index, shards
+from two_stream.training import (
   evaluator,
-  labels,
-  record_index,
-  shards,
-  start,
-  sync_training,
+  initial_weights,
+  sync_replicas,
   training_folder,
   training_graph,
 )
@@ -69,7 +68,7 @@ def train(data, tmp_path_factory):
   """A folder of two steps, with its export."""
   folder = tmp_path_factory.mktemp('trained')
   job = small_training.job(data, folder, STEPS)
-  assert sync_training.run(job, small_training.ALONE) == 0
+  assert sync_replicas.run(job, small_training.ALONE) == 0
   return folder
 
 
@@ -81,7 +80,7 @@ def copy_trained(trained, tmp_path):
 def settled(job):
   """What the chief does before it builds the graph; the new job.json."""
   index = record_index.build(shards.find(job.records_dir, 'train'))
-  checkpoint = start.newest_whole(job.train_dir)
+  checkpoint = initial_weights.newest_whole(job.train_dir)
   training_folder.settle(job, training_folder.describe(job, index), checkpoint)
   return json.loads(pathlib.Path(job.train_dir, 'job.json').read_text())
 
@@ -90,7 +89,7 @@ def refused(job):
   """The one line with which a run is refused, that leaves all as it was."""
   before = files_of(job)
   with pytest.raises(errors.InputError) as caught:
-    sync_training.run(job, small_training.ALONE)
+    sync_replicas.run(job, small_training.ALONE)
   assert files_of(job) == before
   message = str(caught.value)
   assert '\n' not in message
@@ -148,7 +147,9 @@ def test_of_a_long_label_map_the_first_changes_are_named(
 ):
   other = shutil.copytree(data, tmp_path / 'other')
   names = [f'class {i}' for i in range(174)]
-  (other / 'label_map.txt').write_text(labels.format_label_map(names))
+  (other / 'label_map.txt').write_text(
+    something_something.format_label_map(names)
+  )
   message = refused(small_training.job(other, train_dir, batch_size=1))
   assert '--batch_size' in message
   assert 'number of classes was 3 and is 174 now' in message
@@ -320,7 +321,7 @@ def test_the_evaluator_is_refused_with_another_order_of_classes(
   other = shutil.copytree(data, tmp_path / 'other')
   small_records.write(other, 'validation', ((5, 6, 7),))
   (other / 'label_map.txt').write_text(
-    labels.format_label_map(reversed(small_records.CLASS_NAMES))
+    something_something.format_label_map(reversed(small_records.CLASS_NAMES))
   )
   with pytest.raises(errors.InputError, match="class 0 was 'Moving left'"):
     evaluator.follow(small_training.job(other, train_dir))
@@ -342,18 +343,18 @@ def test_the_export_is_of_the_checkpoint_that_this_run_made(
   """Whatever TensorFlow's list says by then."""
   exported = []
   monkeypatch.setattr(
-    sync_training, 'export', lambda *arguments: exported.append(arguments[-1])
+    sync_replicas, 'export', lambda *arguments: exported.append(arguments[-1])
   )
-  loop = sync_training._loop
+  loop = sync_replicas._loop
 
   def loop_and_lose_the_list(*arguments):
     last = loop(*arguments)
     (train_dir / 'checkpoint').write_text('model_checkpoint_path: "other"')
     return last
 
-  monkeypatch.setattr(sync_training, '_loop', loop_and_lose_the_list)
+  monkeypatch.setattr(sync_replicas, '_loop', loop_and_lose_the_list)
   job = small_training.job(data, train_dir, STEPS)
-  assert sync_training.run(job, small_training.ALONE) == 0
+  assert sync_replicas.run(job, small_training.ALONE) == 0
   assert exported == [f'{train_dir}/model.ckpt-{STEPS}']
 
 
@@ -363,7 +364,7 @@ def test_the_second_run_in_a_folder_is_refused(data, train_dir):
     training_folder.locked(train_dir),
     pytest.raises(errors.InputError, match='another run is training') as caught,
   ):
-    sync_training.run(job, small_training.ALONE)
+    sync_replicas.run(job, small_training.ALONE)
   assert '\n' not in str(caught.value)
   with training_folder.locked(train_dir):
     pass
@@ -419,7 +420,7 @@ def test_a_folder_that_tensorflow_takes_for_a_pattern_is_refused(
   job = small_training.job(data, tmp_path / name / 'rgb')
   for job_name in ('worker', 'ps', 'evaluator'):
     with pytest.raises(errors.InputError, match='for a pattern') as caught:
-      sync_training.run(job, small_training.ALONE._replace(job_name=job_name))
+      sync_replicas.run(job, small_training.ALONE._replace(job_name=job_name))
     assert str(tmp_path / name / 'rgb') in str(caught.value)
   assert not (tmp_path / name).exists()
 
@@ -434,7 +435,7 @@ def test_records_may_be_in_a_folder_that_looks_like_a_pattern(data, tmp_path):
 def test_a_folder_whose_name_is_not_utf_8_is_refused(data, tmp_path):
   job = small_training.job(data, tmp_path / 'r\udcff')
   with pytest.raises(errors.InputError, match='not UTF-8'):
-    sync_training.run(job, small_training.ALONE)
+    sync_replicas.run(job, small_training.ALONE)
 
 
 def test_a_link_leads_to_such_a_folder(data, train_dir, tmp_path):
@@ -442,5 +443,7 @@ def test_a_link_leads_to_such_a_folder(data, train_dir, tmp_path):
   train_dir.symlink_to(strange)
   training_folder.check_path(train_dir)
   job = small_training.job(data, train_dir, STEPS)
-  assert start.newest_whole(train_dir) == f'{train_dir}/model.ckpt-{STEPS}'
+  assert (
+    initial_weights.newest_whole(train_dir) == f'{train_dir}/model.ckpt-{STEPS}'
+  )
   assert settled(job)['max_steps'] == STEPS

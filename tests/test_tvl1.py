@@ -8,7 +8,7 @@ import moving_textures
 import numpy as np
 import pytest
 
-from two_stream import tvl1
+from two_stream.video import tvl1
 
 GOLDEN = pathlib.Path(__file__).parent / 'golden' / 'tvl1.npz'
 

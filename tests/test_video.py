@@ -11,7 +11,8 @@ import pytest
 import small_videos
 from hypothesis import strategies as st
 
-from two_stream import errors, video
+from two_stream import errors
+from two_stream.video import reader
 
 SAMPLE = pathlib.Path(__file__).parents[1] / 'data' / 'sample.webm'
 
@@ -20,7 +21,7 @@ def test_frames_are_rgb_and_timestamps_microseconds(tmp_path):
   frames = small_videos.textured_frames(num_frames=12)
   frames[..., 0] = 230  # Red, so that swapped channels would show.
   path = small_videos.write_video(tmp_path / 'a.webm', frames)
-  decoded, timestamps, truncated = video.read_video(path, short_side=48)
+  decoded, timestamps, truncated = reader.read_video(path, short_side=48)
   assert decoded.shape == frames.shape
   assert decoded.dtype == np.uint8
   assert np.abs(decoded.astype(int) - frames).mean() < 8  # VP9 loses some.
@@ -41,20 +42,20 @@ def test_frames_are_rgb_and_timestamps_microseconds(tmp_path):
 )
 def test_the_smaller_side_becomes_256_and_the_aspect_stays(size, expected):
   frame = np.zeros((size[1], size[0], 3), np.uint8)
-  assert video.resize(frame).shape == (*expected, 3)
+  assert reader.resize(frame).shape == (*expected, 3)
 
 
 def test_resizing_is_bilinear():
   ramp = np.tile(np.arange(0, 240, 10, np.uint8), (24, 1))
   frame = np.repeat(ramp[..., np.newaxis], 3, axis=-1)
-  larger = video.resize(frame, 48)[10, :, 0].astype(float)
+  larger = reader.resize(frame, 48)[10, :, 0].astype(float)
   centres = (np.arange(48) + 0.5) / 2 - 0.5
   np.testing.assert_allclose(larger, np.clip(centres, 0, 23) * 10, atol=0.6)
 
 
 def test_a_file_that_breaks_off_is_flagged(tmp_path):
   path = small_videos.write_truncated(tmp_path / 'a.webm')
-  result = video.read_video(path, short_side=48)
+  result = reader.read_video(path, short_side=48)
   assert result.truncated
   assert 0 < len(result.frames) < 24
 
@@ -62,7 +63,7 @@ def test_a_file_that_breaks_off_is_flagged(tmp_path):
 def test_a_single_frame_is_a_video(tmp_path):
   frames = small_videos.textured_frames(num_frames=1)
   path = small_videos.write_video(tmp_path / 'a.webm', frames)
-  assert len(video.read_video(path, short_side=48).frames) == 1
+  assert len(reader.read_video(path, short_side=48).frames) == 1
 
 
 @pytest.mark.parametrize(
@@ -72,13 +73,13 @@ def test_a_file_that_is_no_video_is_named(tmp_path, content):
   path = tmp_path / 'a.webm'
   path.write_bytes(content)
   with pytest.raises(errors.InputError, match=r'a\.webm: not a video'):
-    video.read_video(path)
+    reader.read_video(path)
 
 
 def test_sound_without_picture_is_refused(tmp_path):
   path = small_videos.write_audio(tmp_path / 'a.webm')
   with pytest.raises(errors.InputError, match=r'a\.webm'):
-    video.read_video(path)
+    reader.read_video(path)
 
 
 def test_what_is_no_regular_file_is_named(tmp_path):
@@ -86,9 +87,9 @@ def test_what_is_no_regular_file_is_named(tmp_path):
   (tmp_path / 'loop').symlink_to('loop')
   for path in (tmp_path / 'a.webm', tmp_path, tmp_path / 'fifo', '/dev/zero'):
     with pytest.raises(errors.InputError, match=f'{path}: cannot be read'):
-      video.read_video(path)
+      reader.read_video(path)
   with pytest.raises(errors.InputError, match='loop: cannot be read: Too many'):
-    video.read_video(tmp_path / 'loop')
+    reader.read_video(tmp_path / 'loop')
 
 
 def decode_by_name(path):
@@ -109,10 +110,10 @@ def decode_by_name(path):
 
 
 def assert_decoded_as_by_name(path, short_side):
-  frames, timestamps, truncated = video.read_video(path, short_side)
+  frames, timestamps, truncated = reader.read_video(path, short_side)
   expected, milliseconds = decode_by_name(path)
   np.testing.assert_array_equal(
-    frames, [video.resize(frame, short_side)[..., ::-1] for frame in expected]
+    frames, [reader.resize(frame, short_side)[..., ::-1] for frame in expected]
   )
   assert timestamps.tolist() == [round(1000 * ms) for ms in milliseconds]
   assert not truncated
@@ -156,7 +157,7 @@ def test_an_animation_is_a_video(tmp_path):
   animation.frames = list(small_videos.textured_frames(3))
   animation.durations = np.full(3, 80, np.int32)
   assert cv2.imwriteanimation(str(tmp_path / 'a.gif'), animation)
-  timestamps = video.read_video(tmp_path / 'a.gif', short_side=48).timestamps
+  timestamps = reader.read_video(tmp_path / 'a.gif', short_side=48).timestamps
   assert timestamps.tolist() == [0, 80_000, 160_000]
 
 
@@ -176,7 +177,7 @@ def test_any_file_name_is_only_a_name(tmp_path, monkeypatch, name):
   path = tmp_path / os.fsdecode(name)
   path.hardlink_to(tmp_path / 'a.webm')
   monkeypatch.chdir(tmp_path)  # So that nothing stands before the name.
-  assert len(video.read_video(path.name, short_side=48).frames) == 10
+  assert len(reader.read_video(path.name, short_side=48).frames) == 10
 
 
 def test_a_header_without_frames_is_refused(tmp_path):
@@ -184,7 +185,7 @@ def test_a_header_without_frames_is_refused(tmp_path):
   header = path.read_bytes().index(b'\x1f\x43\xb6\x75')  # The first cluster.
   path.write_bytes(path.read_bytes()[:header])
   with pytest.raises(errors.InputError, match=r'a\.webm: (no frame|not a vid)'):
-    video.read_video(path)
+    reader.read_video(path)
 
 
 LEADING_ELSEWHERE = {
@@ -212,7 +213,7 @@ def test_a_text_cannot_open_other_files(tmp_path, kind):
     path = tmp_path / name
     path.write_text(text)
     with pytest.raises(errors.InputError, match=f'{name}: not a video'):
-      video.read_video(path)
+      reader.read_video(path)
 
 
 def test_a_quicktime_file_cannot_have_its_frames_in_another(
@@ -224,7 +225,7 @@ def test_a_quicktime_file_cannot_have_its_frames_in_another(
   monkeypatch.setenv('OPENCV_FFMPEG_CAPTURE_OPTIONS', everything)
   assert len(decode_by_name(path)[0]) == 10  # FFmpeg can.
   with pytest.raises(errors.InputError, match='no frame decodes'):
-    video.read_video(path, short_side=48)
+    reader.read_video(path, short_side=48)
 
 
 def test_a_picture_is_no_video(tmp_path):
@@ -235,9 +236,9 @@ def test_a_picture_is_no_video(tmp_path):
       cv2.imwrite(str(tmp_path / f'{i}.{suffix}'), frame)
   for name in ('%d.png', '%d.jpg'):
     with pytest.raises(errors.InputError, match='cannot be read: No such file'):
-      video.read_video(tmp_path / name)
+      reader.read_video(tmp_path / name)
   with pytest.raises(errors.InputError, match='not a video'):
-    video.read_video(tmp_path / '0.png')
+    reader.read_video(tmp_path / '0.png')
 
 
 def test_the_file_that_was_opened_is_decoded_and_not_a_later_one(
@@ -254,7 +255,7 @@ def test_the_file_that_was_opened_is_decoded_and_not_a_later_one(
     return open_capture(*arguments)
 
   monkeypatch.setattr(cv2, 'VideoCapture', replace_and_open)
-  assert len(video.read_video(path, short_side=48).frames) == 10
+  assert len(reader.read_video(path, short_side=48).frames) == 10
 
 
 def test_other_users_of_opencv_keep_their_options(tmp_path, monkeypatch):
@@ -263,7 +264,7 @@ def test_other_users_of_opencv_keep_their_options(tmp_path, monkeypatch):
     monkeypatch.delenv(options, raising=False)
     if before:
       monkeypatch.setenv(options, before)
-    video.read_video(small_videos.write_video(tmp_path / 'a.webm'))
+    reader.read_video(small_videos.write_video(tmp_path / 'a.webm'))
     assert os.environ.get(options) == before
 
 
@@ -276,7 +277,7 @@ def test_reading_keeps_no_file_open(tmp_path):
   def read_all():
     for path in (good, bad, half, tmp_path, tmp_path / 'missing'):
       with contextlib.suppress(errors.InputError):
-        video.read_video(path, short_side=48)
+        reader.read_video(path, short_side=48)
 
   read_all()
   descriptors = sorted(os.listdir('/proc/self/fd'))  # noqa: PTH208
@@ -288,17 +289,17 @@ def test_reading_keeps_no_file_open(tmp_path):
 def test_long_clips_end_with_an_error_and_not_all_memory(tmp_path, monkeypatch):
   path = small_videos.write_video(tmp_path / 'a.webm')
   with monkeypatch.context() as patch:
-    patch.setattr(video, 'MAX_CLIP_BYTES', 5 * 48 * 64 * 3)
+    patch.setattr(reader, 'MAX_CLIP_BYTES', 5 * 48 * 64 * 3)
     with pytest.raises(errors.InputError, match='cut it into clips'):
-      video.read_video(path, short_side=48)
+      reader.read_video(path, short_side=48)
   with monkeypatch.context() as patch:
-    patch.setattr(video, 'MAX_SECONDS', 0.5)
+    patch.setattr(reader, 'MAX_SECONDS', 0.5)
     with pytest.raises(errors.InputError, match='cut it into clips'):
-      video.read_video(path, short_side=48)
+      reader.read_video(path, short_side=48)
   with monkeypatch.context() as patch:
-    patch.setattr(video, 'MAX_SOURCE_PIXELS', 1000)
+    patch.setattr(reader, 'MAX_SOURCE_PIXELS', 1000)
     with pytest.raises(errors.InputError, match='64 x 48'):
-      video.read_video(path, short_side=48)
+      reader.read_video(path, short_side=48)
 
 
 class FakeCapture:
@@ -333,7 +334,7 @@ def read_fake(tmp_path, monkeypatch, capture):
   path = tmp_path / 'fake.webm'
   path.touch()
   monkeypatch.setattr(cv2, 'VideoCapture', lambda *arguments: capture)
-  return video.read_video(path, short_side=8)
+  return reader.read_video(path, short_side=8)
 
 
 def test_frames_whose_time_does_not_increase_are_dropped(tmp_path, monkeypatch):
@@ -408,14 +409,14 @@ def test_resampling_equals_the_rule_word_by_word(
   first, gaps, frames_per_second
 ):
   timestamps = np.cumsum([first, *gaps])
-  shown = video.resample(timestamps, frames_per_second)
+  shown = reader.resample(timestamps, frames_per_second)
   expected = reference_resample(timestamps.tolist(), frames_per_second)
   assert shown.tolist() == expected
 
 
 def test_twelve_frames_a_second_repeat_every_frame_about_twice():
   timestamps = np.round(np.arange(48) * 1e6 / 12).astype(np.int64)
-  shown = video.resample(timestamps)
+  shown = reader.resample(timestamps)
   assert len(shown) == round(25 * 47 / 12) + 1
   assert shown[:10].tolist() == [0, 0, 1, 1, 2, 2, 3, 3, 4, 4]
   assert set(np.diff(shown)) == {0, 1}
@@ -424,14 +425,14 @@ def test_twelve_frames_a_second_repeat_every_frame_about_twice():
 
 def test_scaling_covers_minus_one_to_one():
   pixels = np.array([0, 255], np.uint8)
-  assert video.scale_rgb(pixels).tolist() == [-1, 1]
+  assert reader.scale_rgb(pixels).tolist() == [-1, 1]
   flow = np.array([-50.0, -20, 0, 10, 20.5])
-  assert video.scale_flow(flow).tolist() == [-1, -1, 0, 0.5, 1]
-  assert video.scale_flow(flow).dtype == np.float32
+  assert reader.scale_flow(flow).tolist() == [-1, -1, 0, 0.5, 1]
+  assert reader.scale_flow(flow).dtype == np.float32
 
 
 def test_the_crop_is_central():
   image = np.arange(256 * 341).reshape(1, 256, 341, 1)
-  crop = video.center_crop(image)
+  crop = reader.center_crop(image)
   assert crop.shape == (1, 224, 224, 1)
   assert crop[0, 0, 0, 0] == 16 * 341 + 58

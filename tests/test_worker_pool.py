@@ -11,7 +11,7 @@ import pool_tasks
 import pytest
 import small_videos
 
-from two_stream import preprocessing, worker_pool
+from two_stream.preprocessing import one_video, worker_pool
 
 pytestmark = pytest.mark.process
 
@@ -90,7 +90,7 @@ def test_workers_that_cannot_start_end_the_run():
 
 def test_workers_have_no_tensorflow_and_one_thread():
   with worker_pool.worker_pool(
-    pool_tasks.describe_process, 1, 60, preprocessing.start_worker
+    pool_tasks.describe_process, 1, 60, one_video.start_worker
   ) as pool:
     assert list(pool.map([0])) == [(0, False, 1)]
 
@@ -98,7 +98,7 @@ def test_workers_have_no_tensorflow_and_one_thread():
 def test_decoding_takes_no_more_threads_and_keeps_no_file_open(tmp_path):
   path = small_videos.write_video(tmp_path / 'a.webm')
   with worker_pool.worker_pool(
-    pool_tasks.read_and_count, 1, 60, preprocessing.start_worker
+    pool_tasks.read_and_count, 1, 60, one_video.start_worker
   ) as pool:
     assert list(pool.map([path])) == [(0, 0)]
 

@@ -8,7 +8,8 @@ import sys
 
 from absl import app, flags, logging
 
-from two_stream import errors, progress, stderr
+from two_stream import errors
+from two_stream.terminal import progress, stderr
 
 # A flag belongs to the script that defines it, also by `define_path`.
 flags.disclaim_key_flags()

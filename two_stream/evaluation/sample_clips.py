@@ -1,0 +1,155 @@
+"""One sample to classify: a video, or DeepMind's pair of .npy files."""
+
+import logging
+import math
+import os
+import pathlib
+import reprlib
+import warnings
+
+import numpy as np
+
+from two_stream import errors, files, recipe
+from two_stream.preprocessing import one_video
+from two_stream.video import reader
+
+_SIZE = reader.CROP_SIZE
+_HEADER_READERS = {
+  (1, 0): np.lib.format.read_array_header_1_0,
+  (2, 0): np.lib.format.read_array_header_2_0,
+}
+
+
+def load(sample, streams, frames_per_second=reader.FRAMES_PER_SECOND):
+  """Loads the clips of a sample.
+
+  Args:
+    sample: a video file, or the PREFIX of PREFIX_rgb.npy and PREFIX_flow.npy.
+    streams: keys of `recipe.STREAMS`, those that are needed.
+    frames_per_second: of the clips made from a video, or None to keep its own;
+      see `data_directory.frames_per_second`.
+
+  Returns:
+    Stream -> float32 [1, T, 224, 224, channels], T >= 9.
+
+  Raises:
+    InputError: if a file is missing or is not such a clip. Values outside
+      [-1, 1] are only warned of.
+  """
+  channels = {stream: recipe.STREAMS[stream].channels for stream in streams}
+  # A folder may have the same name as the arrays beside it.
+  if not os.path.lexists(sample) or pathlib.Path(sample).is_dir():
+    return {
+      stream: _read_clip(f'{sample}_{stream}.npy', channels[stream])
+      for stream in streams
+    }
+  rgb, flow = one_video.clip_from_video(sample, frames_per_second)
+  clips = {'rgb': rgb, 'flow': flow}
+  return {
+    stream: check(clips[stream], channels[stream], sample) for stream in streams
+  }
+
+
+def check(clip, channels, name):
+  """Returns a clip as float32 [1, T, 224, 224, channels], checked.
+
+  Args:
+    clip: array, values in [-1, 1].
+    channels: of its stream.
+    name: what to call it in messages.
+
+  Raises:
+    InputError: if the shape, type or values are not a clip's.
+  """
+  _check_kind(clip.shape, clip.dtype, channels, name)
+  with np.errstate(over='ignore'):  # Said below: not finite.
+    clip = np.asarray(clip, np.float32)
+  low, high = clip.min(), clip.max()
+  if not np.isfinite([low, high]).all():
+    raise errors.InputError(f'{name} has values that are not finite')
+  if low < -1 or high > 1:
+    logging.warning(
+      '%s: values from %g to %g; the network was trained on [-1, 1]',
+      name,
+      low,
+      high,
+    )
+  return clip
+
+
+def _check_kind(shape, dtype, channels, name):
+  """Raises InputError unless these are the shape and type of a clip."""
+  expected = f'[1, frames, {_SIZE}, {_SIZE}, {channels}]'
+  if len(shape) != 5 or shape[0] != 1 or list(shape[2:4]) != [_SIZE, _SIZE]:
+    raise errors.InputError(
+      f'{name} has shape {reprlib.repr(list(shape))}; a clip is {expected}'
+    )
+  if shape[4] != channels:
+    raise errors.InputError(
+      f'{name} has {shape[4]} channels; this stream takes {channels}: RGB has '
+      '3, flow 2'
+    )
+  if shape[1] < recipe.MIN_FRAMES:
+    raise errors.InputError(
+      f'{name} has {shape[1]} frames; the network needs at least '
+      f'{recipe.MIN_FRAMES}'
+    )
+  if shape[1] > reader.MAX_FRAMES:
+    raise errors.InputError(
+      f'{name} has {shape[1]} frames; a clip has at most {reader.MAX_FRAMES}, '
+      'cut it into clips first'
+    )
+  if not np.issubdtype(dtype, np.floating):
+    raise errors.InputError(
+      f'{name} holds {dtype.name}; a clip holds floats in [-1, 1]'
+    )
+
+
+def _read_clip(path, channels):
+  """Reads a clip from a .npy file; never unpickles.
+
+  What the file says of itself is checked before any memory is taken for it.
+  """
+  if not os.path.lexists(path):
+    raise errors.InputError(
+      f'{path} not found; --sample is a video file, or the PREFIX of '
+      'PREFIX_rgb.npy and PREFIX_flow.npy'
+    )
+  with files.open_to_read(path) as stream:
+    shape, is_fortran, dtype = _read_header(stream, path)
+    _check_kind(shape, dtype, channels, path)
+    size = math.prod(shape)
+    num_bytes = os.fstat(stream.fileno()).st_size - stream.tell()
+    if num_bytes < size * dtype.itemsize:
+      raise _damaged(path, f'it breaks off after {num_bytes} bytes of values')
+    values = np.fromfile(stream, dtype, size)
+  if len(values) < size:
+    raise _damaged(path, 'somebody is writing it')
+  clip = values.reshape(shape, order='F' if is_fortran else 'C')
+  return check(clip, channels, path)
+
+
+def _read_header(stream, path):
+  """Reads how an array is stored.
+
+  Returns:
+    (shape, a list of int below 2^63; whether in Fortran's order; dtype).
+
+  Raises:
+    InputError: the header is damaged.
+  """
+  try:
+    with warnings.catch_warnings():
+      warnings.simplefilter('ignore')  # Of Python, which parses the header.
+      version = np.lib.format.read_magic(stream)
+      shape, is_fortran, dtype = _HEADER_READERS[version](stream)
+    return np.array(shape, np.int64).tolist(), is_fortran, dtype
+  except Exception as error:  # NumPy lets errors of Python's parser through.
+    raise _damaged(path, 'its header is not one') from error
+
+
+def _damaged(path, reason):
+  return errors.InputError(
+    f'{path} is no complete .npy file of plain numbers: {reason}; copy or make '
+    'it again'
+  )

@@ -1,0 +1,274 @@
+"""Reads TensorFlow's checkpoint files, and trusts nothing in them.
+
+TensorFlow has two formats, and both are read here:
+
+    model.ckpt.index                 a table: name -> type, shape, place, CRC
+    model.ckpt.data-00000-of-00002   the values, at the places that it tells
+    model.ckpt.data-00001-of-00002
+
+    inception_v1.ckpt                a table with the values in it: the format
+                                     before TensorFlow 0.12
+
+Why not with TensorFlow's reader: it takes `[` in a path for a pattern, waits
+for ever for a FIFO, makes room for what an index claims before it looks at the
+file, and aborts the whole process on some damage. Here every claim is compared
+with the size of the file before anything is made of it, and every failure is an
+`errors.InputError` that names the file.
+"""
+
+import contextlib
+import math
+import os
+import pathlib
+import re
+import sys
+from typing import NamedTuple
+
+import numpy as np
+import tensorflow as tf
+from google.protobuf.message import DecodeError
+from tensorflow.core.protobuf import tensor_bundle_pb2
+from tensorflow.core.util import saved_tensor_slice_pb2
+
+from two_stream import crc32c, errors, files
+from two_stream.networks import sorted_table
+
+_INDEX = '.index'
+_PART = re.compile(r'.*\.(index|meta|data-\d+-of-\d+)', re.DOTALL)
+_VERSION = 1  # Of the format with an index.
+_MAX_AXES = 64  # NumPy's own limit.
+_MAX_INDEX = 1 << 24  # Bytes; a thousand times that of I3D.
+# Types whose values are stored as NumPy has them, by TensorFlow's number.
+_DTYPES = {
+  tf.as_dtype(name).as_datatype_enum: tf.as_dtype(name)
+  for name in (
+    *('float32', 'float64', 'float16', 'bfloat16', 'bool'),
+    *('int8', 'int16', 'int32', 'int64'),
+    *('uint8', 'uint16', 'uint32', 'uint64'),
+  )
+}
+
+
+class Tensor(NamedTuple):
+  """What a checkpoint tells of a variable.
+
+  Attributes:
+    dtype: a tf.DType; None if its values cannot be read here, such as text.
+    shape: list of int.
+  """
+
+  dtype: tf.DType | None
+  shape: list
+
+  @property
+  def size(self):
+    """Bytes of its values; 0 if they cannot be read."""
+    return math.prod(self.shape) * self.dtype.size if self.dtype else 0
+
+
+def load(path):
+  """Opens a checkpoint.
+
+  Args:
+    path: its prefix, such as 'rgb_imagenet/model.ckpt'; of the old format its
+      one file.
+
+  Returns:
+    A `Checkpoint`.
+
+  Raises:
+    InputError: it is missing or damaged.
+  """
+  if os.path.lexists(f'{path}{_INDEX}'):
+    return _Bundle(path)
+  if pathlib.Path(path).is_file() and not _PART.fullmatch(str(path)):
+    return _OneFile(path)
+  raise errors.InputError(
+    f'{path}{_INDEX} not found; a checkpoint is named by what its .index and '
+    '.data-00000-of-00001 files have in common, or by its one file if it is in '
+    'the old format'
+  )
+
+
+class Checkpoint:
+  """A checkpoint, of which the list of variables alone is in memory.
+
+  Attributes:
+    path: as given to `load`.
+    files: paths of its files.
+    tensors: name -> `Tensor`.
+  """
+
+  def __init__(self, path):
+    self.path = path
+    with self._explained():
+      self.files, self.tensors = self._open()
+
+  def values(self, names):
+    """Reads variables and compares their checksums.
+
+    Args:
+      names: those of variables whose dtype is known.
+
+    Returns:
+      name -> array of the variable's dtype and shape.
+
+    Raises:
+      InputError: the checkpoint is damaged.
+    """
+    with self._explained():
+      return {
+        name: value.reshape(self.tensors[name].shape)
+        for name, value in self._read(names).items()
+      }
+
+  @contextlib.contextmanager
+  def _explained(self):
+    try:
+      yield
+    except (OSError, ValueError, DecodeError) as error:
+      raise errors.InputError(
+        f'{self.path} is damaged or no TensorFlow checkpoint ({error}); copy '
+        'it again from its source'
+      ) from error
+
+
+class _Bundle(Checkpoint):
+  """A checkpoint with an index."""
+
+  def _open(self):
+    index = f'{self.path}{_INDEX}'
+    with files.open_to_read(index) as stream:
+      if os.fstat(stream.fileno()).st_size > _MAX_INDEX:
+        raise ValueError(f'its index has more than {_MAX_INDEX} bytes')
+      rows = sorted_table.entries(stream)
+      header = tensor_bundle_pb2.BundleHeaderProto.FromString(_first(rows))
+      self._entries = {
+        key.decode(): tensor_bundle_pb2.BundleEntryProto.FromString(value)
+        for key, value in rows
+      }
+    if header.version.min_consumer > _VERSION:
+      raise ValueError('a newer TensorFlow wrote it')
+    is_big = header.endianness == tensor_bundle_pb2.BundleHeaderProto.BIG
+    self._is_swapped = is_big != (sys.byteorder == 'big')
+    tensors = {name: _tensor(name, e) for name, e in self._entries.items()}
+    places = {}
+    for entry in self._entries.values():
+      places.setdefault(entry.shard_id, []).append((entry.offset, entry.size))
+    self._shards = {
+      shard: f'{self.path}.data-{shard:05d}-of-{header.num_shards:05d}'
+      for shard in sorted(places)
+    }
+    for shard, path in self._shards.items():
+      _check_places(path, places[shard])
+    return [index, *self._shards.values()], tensors
+
+  def _read(self, names):
+    with contextlib.ExitStack() as stack:
+      streams = {
+        shard: stack.enter_context(files.open_to_read(path))
+        for shard, path in self._shards.items()
+      }
+      contents = [
+        _content(streams[entry.shard_id], entry.offset, entry.size)
+        for entry in map(self._entries.get, names)
+      ]
+    values = {}
+    for name, content, crc in zip(names, contents, crc32c.masked(contents)):
+      if crc != self._entries[name].crc32c:
+        raise ValueError(f'wrong checksum of the values of {name!r}')
+      dtype = self.tensors[name].dtype
+      if self._is_swapped:
+        content.view(f'u{dtype.size}').byteswap(inplace=True)
+      values[name] = content.view(dtype.as_numpy_dtype)
+    return values
+
+
+class _OneFile(Checkpoint):
+  """A checkpoint of the old format, of which only float32 can be read."""
+
+  def _open(self):
+    with files.open_to_read(self.path) as stream:
+      first = _first(sorted_table.entries(stream))
+      file_size = os.fstat(stream.fileno()).st_size
+    meta = saved_tensor_slice_pb2.SavedTensorSlices.FromString(first).meta
+    tensors = {
+      proto.name: Tensor(
+        tf.float32 if proto.type == tf.float32.as_datatype_enum else None,
+        _shape(proto),
+      )
+      for proto in meta.tensor
+    }
+    if sum(tensor.size for tensor in tensors.values()) > file_size:
+      raise ValueError(f'it tells of more than its {file_size} bytes')
+    return [self.path], tensors
+
+  def _read(self, names):
+    values = {}
+    with files.open_to_read(self.path) as stream:
+      for _, content in sorted_table.entries(stream):
+        saved = saved_tensor_slice_pb2.SavedTensorSlices.FromString(content)
+        if saved.data.name in names:
+          values[saved.data.name] = np.array(
+            saved.data.data.float_val, np.float32
+          )
+    for name in names:
+      if name not in values:
+        raise ValueError(f'the values of {name!r} are missing')
+    return values
+
+
+def _first(rows):
+  """The value of a table's first entry, whose key is empty."""
+  key, value = next(rows, (None, b''))
+  if key != b'':
+    raise ValueError('it does not begin as a checkpoint')
+  return value
+
+
+def _tensor(name, entry):
+  """The `Tensor` of a `BundleEntryProto`, in which nothing is contradictory."""
+  if entry.slices:
+    raise ValueError(f'{name!r} is in slices; save it without a partitioner')
+  tensor = Tensor(_DTYPES.get(entry.dtype), _shape(entry))
+  if tensor.dtype and tensor.size != entry.size:
+    raise ValueError(
+      f'{name!r} is {tensor.dtype.name} {tensor.shape} in {entry.size} bytes'
+    )
+  return tensor
+
+
+def _shape(proto):
+  """The shape in a proto, list of int."""
+  shape = [axis.size for axis in proto.shape.dim]
+  if len(shape) > _MAX_AXES:
+    raise ValueError(f'a variable of {len(shape)} axes')
+  if proto.shape.unknown_rank or min(shape, default=0) < 0:
+    raise ValueError(f'a variable of shape {shape}')
+  return shape
+
+
+def _check_places(path, places):
+  """Compares what the index tells of a file of values with the file.
+
+  Args:
+    path: the file.
+    places: list of (offset, size) of the values.
+  """
+  with files.open_to_read(path) as stream:
+    end = os.fstat(stream.fileno()).st_size
+  is_inside = all(
+    0 <= offset <= offset + size <= end for offset, size in places
+  )
+  # Values that overlap could make much of little.
+  if not is_inside or sum(size for _, size in places) > end:
+    raise ValueError(f'{path} has {end} bytes, and the index tells of more')
+
+
+def _content(stream, offset, size):
+  """Reads bytes into an array uint8 [size]."""
+  content = np.empty(size, np.uint8)
+  stream.seek(offset)
+  if stream.readinto(content) != size:
+    raise ValueError(f'{stream.name} breaks off')
+  return content

@@ -1,0 +1,122 @@
+"""2-D Inception-v1 -> I3D: the start from ImageNet.
+
+Every filter of the image network is repeated along time and divided by the
+number of repeats, so that a video of one repeated image (a "boring video")
+gives I3D the activations that the image gives the image network:
+
+    weights [h, w, in, out]  ->  w [n, h, w, in, out],  w[t] = weights / n
+
+This holds away from the clip's ends: convolutions pad with zeros in time, and
+the steps that this touches become more with every layer.
+
+Carreira & Zisserman, https://arxiv.org/abs/1705.07750, section 2.4.
+"""
+
+import numpy as np
+
+import i3d
+from two_stream import errors
+from two_stream.networks import checkpoint_files, checkpoints, inception_v1
+
+_PREFIX = 'InceptionV1/'
+_FIRST_UNIT = 'Conv3d_1a_7x7'
+
+
+def is_inception_v1(path):
+  """Whether a checkpoint holds TF-slim's Inception-v1 and not I3D.
+
+  Args:
+    path: as in `read`.
+
+  Raises:
+    InputError: if there is no checkpoint, or it is damaged.
+  """
+  return _is_inception_v1(checkpoint_files.load(path))
+
+
+def read(path, channels):
+  """Reads TF-slim's Inception-v1 checkpoint as values of I3D.
+
+  Args:
+    path: the checkpoint's prefix; or the one file of the old format, such as
+      `inception_v1.ckpt` from slim's download.
+    channels: of a frame; 3 is RGB, 2 is flow.
+
+  Returns:
+    float32 arrays by path in the network, in the form of `checkpoints.read`.
+    The logits' are left out: ImageNet's classes are not a video's.
+
+  Raises:
+    InputError: if the file is missing, damaged or no Inception-v1 checkpoint,
+      or values are not finite.
+  """
+  image_values = _read_image_network(path)
+  values = {}
+  for unit, layer in i3d.conv_layers():
+    image_unit = _image_unit(unit)
+    weights = image_values[f'{image_unit}/weights']
+    if unit == _FIRST_UNIT and channels != weights.shape[2]:
+      weights = with_channels(weights, channels)
+    frames = int(np.broadcast_to(layer.kernel, 3)[0])
+    values[f'{unit}/conv_3d/w'] = inflate(weights, frames)
+    for leaf in ('beta', 'moving_mean', 'moving_variance'):
+      values[f'{unit}/batch_norm/{leaf}'] = image_values[
+        f'{image_unit}/BatchNorm/{leaf}'
+      ]
+  return values
+
+
+def inflate(weights, frames):
+  """Repeats filters [h, w, in, out] in time: [frames, h, w, in, out]."""
+  return np.repeat(weights[np.newaxis] / frames, frames, axis=0)
+
+
+def with_channels(weights, channels):
+  """Gives filters [h, w, in, out] other inputs: [h, w, channels, out].
+
+  Every channel gets the mean filter, scaled so that the sum over channels, and
+  with it the response to an input whose channels are equal, stays.
+  """
+  mean = weights.sum(axis=2, keepdims=True) / channels
+  return np.repeat(mean, channels, axis=2)
+
+
+def _read_image_network(path):
+  """The variables of slim's network by name, checked to be all there."""
+  checkpoint = checkpoint_files.load(path)
+  if not _is_inception_v1(checkpoint):
+    raise errors.InputError(
+      f"{path} is not a checkpoint of TF-slim's Inception-v1: it has no "
+      f'variable {_PREFIX}...'
+    )
+  expected = _expected_shapes(checkpoint.tensors)
+  checkpoints.check_tensors(path, expected, checkpoint.tensors)
+  return checkpoints.float_values(checkpoint, expected)
+
+
+def _is_inception_v1(checkpoint):
+  return any(name.startswith(_PREFIX) for name in checkpoint.tensors)
+
+
+def _image_unit(unit):
+  """The name in the checkpoint of a unit of `i3d.conv_layers`."""
+  return _PREFIX + inception_v1.image_name(unit)
+
+
+def _expected_shapes(tensors):
+  """Shapes by name of slim's network but its logits, as wide as `tensors`."""
+  found = {
+    unit: tensors[name].shape[-1]
+    for unit, _ in i3d.conv_layers()
+    for name in [f'{_image_unit(unit)}/weights']
+    if name in tensors and tensors[name].shape
+  }
+  shapes, _ = i3d.weight_shapes(
+    3, i3d.fitting_multiplier(found), inception_v1.LAYERS, axes=2
+  )
+  expected = {}
+  for unit, shape in shapes.items():
+    expected[f'{_PREFIX}{unit}/weights'] = shape
+    for leaf in ('beta', 'moving_mean', 'moving_variance'):
+      expected[f'{_PREFIX}{unit}/BatchNorm/{leaf}'] = shape[-1:]
+  return expected

@@ -1,0 +1,293 @@
+"""A folder of shards, and what it remembers between runs.
+
+    train-00000-of-02640.tfrecord   a complete shard: it appears at once
+    label_map.txt
+    parameters.json                 what the shards were made from and with
+    failures/train-....jsonl        videos a complete shard lacks, and why
+    failures.jsonl                  those files in one
+    summary.json                    counts of each split
+    .lock                           which shards a live run writes
+
+The files are the only memory: a run that was killed is continued by looking at
+them. A failures file is written before its shard takes its name and shortened
+after, so at any moment it names at least what the shard lacks. A shard with
+fewer records than that has lost some; see shard_counts.py.
+"""
+
+import contextlib
+import errno
+import fcntl
+import hashlib
+import json
+import logging
+import pathlib
+
+from two_stream import documents, errors, files
+from two_stream.datasets import something_something
+from two_stream.records import framing, shard_counts, shards
+
+FAILURES = 'failures.jsonl'
+LABEL_MAP = 'label_map.txt'
+PARAMETERS = shard_counts.PARAMETERS
+
+
+class ShardFolder:
+  """The folder of shards, as one run sees it.
+
+  Args:
+    folder: its path; made if missing.
+
+  Raises:
+    InputError: the folder cannot be written.
+  """
+
+  def __init__(self, folder):
+    self.folder = pathlib.Path(folder)
+    with errors_of_writing(folder):
+      self._failures_folder.mkdir(parents=True, exist_ok=True)
+      self._lock_file = files.open_lock(self.folder / '.lock')
+
+  def path(self, shard):
+    """Where a shard is or will be."""
+    return self.folder / f'{shard.name}.tfrecord'
+
+  def damaged(self, plan):
+    """Finds shards that are there and do not hold what they should.
+
+    Args:
+      plan: list of `shards.Shard`.
+
+    Returns:
+      Name of a shard -> what is wrong with it, in words.
+
+    Raises:
+      InputError: a file of the folder cannot be read.
+    """
+    paths = [self.path(shard) for shard in plan if self.path(shard).exists()]
+    return self._look(paths)[1]
+
+  def lacking(self, shard):
+    """Lists the samples that a shard lacks which is there and not damaged.
+
+    Raises:
+      InputError: its file of failures cannot be read.
+    """
+    failures = shard_counts.read_failures(self._failures(shard))
+    ids = {failure['id'] for failure in failures}
+    return [sample for sample in shard.samples if sample.id in ids]
+
+  def claim(self, plan):
+    """Reserves shards for this process until it ends.
+
+    Each shard is one byte of the lock file, so runs that share the work in
+    whatever way cannot write the same file.
+
+    Args:
+      plan: list of `shards.Shard`.
+
+    Raises:
+      InputError: a live run writes one of them.
+    """
+    for shard in plan:
+      split = something_something.SPLITS.index(shard.split)
+      byte = 1 + split + len(something_something.SPLITS) * shard.number
+      try:
+        self._lock(fcntl.LOCK_EX | fcntl.LOCK_NB, byte)
+      except (BlockingIOError, PermissionError):
+        raise errors.InputError(
+          f'{self.path(shard)}: another run is writing it; wait for that run, '
+          'or divide the work by --task_index and --num_tasks'
+        ) from None
+      files.remove_leftovers(self.path(shard))
+      files.remove_leftovers(self._failures(shard))
+
+  def settle(self, parameters, class_names, plans):
+    """Makes sure that the folder's shards and this run's go together.
+
+    Args:
+      parameters: dict of JSON values that decide what a record holds.
+      class_names: the label map.
+      plans: split -> list of all its `shards.Shard`s; more splits may come
+        in later runs.
+
+    Raises:
+      InputError: the folder was made with other parameters, labels or videos,
+        or cannot be read.
+    """
+    now = {
+      'parameters': parameters,
+      'classes': {'number': len(class_names), 'sha256': _digest(class_names)},
+      **{split: _fingerprint(plan) for split, plan in plans.items()},
+    }
+    path = self.folder / PARAMETERS
+    with self._alone():
+      old = shard_counts.read_parameters(self.folder)
+      for topic in now.keys() & old.keys():
+        _refuse_change(path, topic, old[topic], now[topic])
+      self._write(path, json.dumps({**old, **now}, indent=2) + '\n')
+      self._write(
+        self.folder / LABEL_MAP,
+        something_something.format_label_map(class_names),
+      )
+
+  def record_failures(self, shard, failures):
+    """Remembers which videos a shard lacks.
+
+    Args:
+      shard: a `shards.Shard`.
+      failures: list of (`something_something.Sample`, reason); it lacks none
+        if that is empty.
+    """
+    path = self._failures(shard)
+    if not failures:
+      path.unlink(missing_ok=True)
+      return
+    entries = [
+      {**sample._asdict(), 'shard': shard.name, 'reason': reason}
+      for sample, reason in failures
+    ]
+    self._write(path, ''.join(f'{json.dumps(entry)}\n' for entry in entries))
+
+  def summarize(self, versions):
+    """Writes failures.jsonl and summary.json; returns the latter's content.
+
+    A shard that lost records since it was written is warned of.
+
+    Args:
+      versions: library -> version, of this run.
+
+    Returns:
+      A dict: 'parameters', 'versions', and 'splits': split -> counts. 'clips'
+      is the number of records that are there.
+
+    Raises:
+      InputError: a file of the folder cannot be read or written.
+    """
+    with self._alone():
+      made = shard_counts.read_parameters(self.folder)
+      paths = sorted(self._failures_folder.glob('*.jsonl'))
+      failures = {path.stem: shard_counts.read_failures(path) for path in paths}
+      self._write(
+        self.folder / FAILURES, ''.join(map(documents.read_text, paths))
+      )
+      summary = {
+        'parameters': made['parameters'],
+        'versions': versions,
+        'splits': {
+          split: self._count(split, made[split], failures)
+          for split in something_something.SPLITS
+          if split in made
+        },
+      }
+      self._write(
+        self.folder / 'summary.json', json.dumps(summary, indent=2) + '\n'
+      )
+    return summary
+
+  def _count(self, split, fingerprint, failures):
+    """Counts of one split over the runs so far."""
+    count = fingerprint['shards']
+    framings, damaged = self._look(
+      path
+      for path in sorted(self.folder.glob(f'{split}-*-of-*.tfrecord'))
+      if (shards.parse_name(path.stem) or (None,))[-1] == count
+    )
+    for name, problem in damaged.items():
+      logging.warning(
+        '%s: %s; run its task again, it makes the shard again',
+        self.folder / f'{name}.tfrecord',
+        problem,
+      )
+    return {
+      'videos': fingerprint['videos'],
+      'clips': sum(len(each.offsets) for each in framings.values()),
+      'failed': sum(len(failures.get(name, ())) for name in framings),
+      'shards': count,
+      'shards_written': len(framings),
+    }
+
+  def _look(self, paths):
+    """Reads how many records shards have.
+
+    Returns:
+      (name -> `framing.Framing`, name -> what is wrong in words).
+    """
+    paths = list(paths)
+    names = [path.stem for path in paths]
+    expectations = shard_counts.expected(self.folder, names)
+    framings = dict(zip(names, framing.scan_all(paths)))
+    return framings, shard_counts.problems(expectations, framings)
+
+  def _failures(self, shard):
+    return self._failures_folder / f'{shard.name}.jsonl'
+
+  @property
+  def _failures_folder(self):
+    return self.folder / shard_counts.FAILURES
+
+  def _write(self, path, text):
+    """Replaces a small file, unless it is the same already."""
+    with errors_of_writing(path):
+      files.remove_leftovers(path)
+      if path.is_file() and path.read_bytes() == text.encode():
+        return
+      with files.atomic_open(path, 'w') as stream:
+        stream.write(text)
+
+  @contextlib.contextmanager
+  def _alone(self):
+    """Keeps other runs out of the files that all of them write."""
+    self._lock(fcntl.LOCK_EX, 0)
+    try:
+      yield
+    finally:
+      self._lock(fcntl.LOCK_UN, 0)
+
+  def _lock(self, operation, byte):
+    try:
+      fcntl.lockf(self._lock_file, operation, 1, byte)
+    except OSError as error:
+      # Some network file systems have no locks. Then nothing but --task_index
+      # keeps runs apart, which is enough for runs started as they should be.
+      if error.errno not in (errno.ENOSYS, errno.ENOTSUP, errno.ENOLCK):
+        raise
+
+
+@contextlib.contextmanager
+def errors_of_writing(path):
+  """Turns a full or read-only disk into an error for the user."""
+  try:
+    yield
+  except OSError as error:
+    raise errors.InputError(
+      f'{path}: cannot be written: {error}; make room or repair, then run '
+      'again: complete shards are kept'
+    ) from error
+
+
+def _fingerprint(plan):
+  """What a split must keep for its shards to stay the same."""
+  samples = [list(sample) for shard in plan for sample in shard.samples]
+  return {
+    'videos': len(samples),
+    'shards': len(plan),
+    'sha256': _digest(samples),
+  }
+
+
+def _refuse_change(path, topic, old, new):
+  changes = [
+    f'{key} was {old.get(key)!r} and is {new.get(key)!r} now'
+    for key in {**old, **new}
+    if old.get(key) != new.get(key)
+  ]
+  if changes:
+    raise errors.InputError(
+      f'{path}: the shards were made otherwise ({topic}: '
+      f'{", ".join(changes)}); '
+      'choose another --output_dir, or what it was'
+    )
+
+
+def _digest(values):
+  return hashlib.sha256(json.dumps(values).encode()).hexdigest()

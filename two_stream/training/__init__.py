@@ -1,0 +1,4 @@
+"""From records to a trained network: the job, its engine, its checkpoints.
+
+Imports every other package. A new engine is one module in this package.
+"""

@@ -1,0 +1,162 @@
+"""When a training has gone wrong, and what its user is told.
+
+Nothing public says where a large loss ends and divergence begins. We chose two
+bounds that are far from what training does at the published rates, and not
+reached either at ten times these rates by a network that learns all the same:
+
+    loss   of a step: 100 times that of a network that knows nothing, which
+           gives every class the same probability. At a rate of 0.1 and with
+           batches of 1 and 2 clips, the worst case, single steps reached 0.5
+           to 40 times that loss, and once 195 times.
+    norm   of the convolutions' weights: 1000 times that of new filters, whose
+           norm is 1 each. At a rate of 0.1 it grew to 6 times. BatchNorm makes
+           the result independent of the weights' scale, so that weights may
+           grow without an effect on the loss; but as steps do not grow with
+           them, such a network hardly learns any more, at any rate.
+
+Training ends when a value is not finite, when the norm is beyond its bound, or
+when the loss is for 100 steps in a row: a loss may jump and come back, weights
+do not. What is in such a state is not saved.
+"""
+
+import math
+from typing import NamedTuple
+
+import tensorflow as tf
+
+from two_stream.networks import checkpoints
+from two_stream.training import initial_weights
+
+v1 = tf.compat.v1
+
+PATIENCE_STEPS = 100
+_MAX_LOSS = 100
+_MAX_NORM = 1000
+
+
+class Bounds(NamedTuple):
+  """What a training that goes well does not exceed.
+
+  Attributes:
+    loss: of a minibatch, weight decay included.
+    norm: of all weights of the convolutions together.
+  """
+
+  loss: float
+  norm: float
+
+
+def bounds(network, num_classes, weight_decay):
+  """Gives the bounds for a network.
+
+  Args:
+    network: an `i3d.InceptionI3d` that has been called.
+    num_classes: number of logits.
+    weight_decay: factor of half the sum of the squared weights.
+
+  Returns:
+    Its `Bounds`.
+  """
+  num_filters = sum(weights.shape[-1] for weights in _weights(network))
+  loss = math.log(max(num_classes, 2)) + weight_decay * num_filters / 2
+  return Bounds(_MAX_LOSS * loss, _MAX_NORM * math.sqrt(num_filters))
+
+
+class Look:
+  """Looks at all that a checkpoint holds: weights, averages and momentum."""
+
+  def __init__(self, network, max_norm):
+    """Makes the ops, each on the device of the variable that it looks at.
+
+    Args:
+      network: an `i3d.InceptionI3d` that was called in the default graph.
+      max_norm: of all weights of its convolutions.
+    """
+    self._max_norm = max_norm
+    self._variables = [
+      each for each in v1.global_variables() if each.dtype.is_floating
+    ]
+    self._finite = tf.stack(
+      [
+        self._beside(each, lambda x: tf.reduce_all(tf.math.is_finite(x)))
+        for each in self._variables
+      ]
+    )
+    halves = [self._beside(each, tf.nn.l2_loss) for each in _weights(network)]
+    self._norm = tf.sqrt(2 * tf.add_n(halves))
+
+  def __call__(self, session):
+    """What is wrong with the variables, in words; '' if nothing is."""
+    finite, norm = session.run([self._finite, self._norm])
+    bad = [each.op.name for each, ok in zip(self._variables, finite) if not ok]
+    if bad:
+      return f'{bad[0]} is not finite any more, and {len(bad) - 1} more'
+    if not norm <= self._max_norm:
+      return (
+        f'the norm of the weights is {norm:.3g}, which is more than '
+        f'{_MAX_NORM} times that of new ones'
+      )
+    return ''
+
+  @staticmethod
+  def _beside(variable, function):
+    with tf.device(variable.device):
+      return function(variable.read_value())
+
+
+def _weights(network):
+  return [
+    variable
+    for path, variable in checkpoints.variables(network).items()
+    if path.endswith('/w')
+  ]
+
+
+def too_large(loss, limits):
+  """What is wrong with a loss beyond its bound, in words."""
+  return (
+    f'the loss is {loss:.3g}; {limits.loss:.3g} is {_MAX_LOSS} times that of a '
+    'network that knows nothing'
+  )
+
+
+def advice(train_dir, sound=None):
+  """How to go on after a training has gone wrong.
+
+  Args:
+    train_dir: the folder of the checkpoints.
+    sound: step of the last checkpoint from before; None if what this run began
+      with is as bad as what came of it.
+
+  Returns:
+    A sentence or two that name the checkpoint to go on from.
+  """
+  if sound is not None:
+    return _go_on_from(train_dir, sound)
+  steps = initial_weights.saved_steps(train_dir)
+  if len(steps) < 2:
+    return (
+      'The weights that training began with are no better: begin with others, '
+      'in another --train_dir'
+    )
+  newest = initial_weights.checkpoint_path(train_dir, steps[-1])
+  return (
+    f'{newest}, with which this run began, is no better: remove its files. '
+    f'{_go_on_from(train_dir, steps[-2])}'
+  )
+
+
+def advice_of_worker(train_dir):
+  """How to go on, as far as a worker knows that is not the chief."""
+  steps = initial_weights.saved_steps(train_dir)
+  if steps:
+    return _go_on_from(train_dir, steps[-1])
+  return 'Lower --learning_rates and run again; the chief has the checkpoints'
+
+
+def _go_on_from(train_dir, step):
+  checkpoint = initial_weights.checkpoint_path(train_dir, step)
+  return (
+    f'{checkpoint} is the last checkpoint from before; lower --learning_rates '
+    f'from step {step} on and run again to go on from it'
+  )

@@ -1,0 +1,336 @@
+"""One task of a synchronous training job, from its start to its exit status.
+
+The recipe is DeepMind's: see recipe.py. What a replica computes is in
+training_graph.py, who does what in cluster_task.py, what happens around a step
+in hooks.py, what is said of errors in explained_errors.py. A training folder
+holds
+
+    model.ckpt-<step>.*   the network in DeepMind's names, momentum, the step
+    job.json, .lock       see training_folder.py
+    export/               at the end: the network alone, DeepMind's layout,
+        model.ckpt.*      for whoever wants nothing else; and the same as a data
+        checkpoints/...   directory, see data/README.md
+        label_map.txt, parameters.json
+    events.out.*          summaries of training, and in eval/ of the evaluator
+"""
+
+import contextlib
+import functools
+import json
+import logging
+import pathlib
+from typing import NamedTuple
+
+import tensorflow as tf
+
+from two_stream import errors, recipe
+from two_stream.cluster import cluster_task
+from two_stream.datasets import mirroring, something_something
+from two_stream.networks import checkpoints
+from two_stream.records import clips, record_index, shard_folder
+from two_stream.training import (
+  divergence,
+  evaluator,
+  explained_errors,
+  hooks,
+  initial_weights,
+  saving,
+  training_folder,
+  training_graph,
+  watchdog,
+)
+
+v1 = tf.compat.v1
+
+_POLL_SECONDS = 1.0
+
+
+class Job(NamedTuple):
+  """What all tasks of a job have in common.
+
+  Attributes:
+    hyperparameters: `training_graph.Hyperparameters`.
+    records_dir: folder of the shards and their label map.
+    train_dir: folder of checkpoints and summaries, the same for chief and ps.
+    max_steps: number of updates.
+    init_checkpoint: what to start from, see `initial_weights.py`; or None.
+    checkpoint_seconds: time between checkpoints.
+    stall_seconds: how long without a step until the chief says why.
+    max_damaged_records: more than these end the run.
+    wait_minutes: how long, beyond the time between checkpoints, the evaluator
+      waits for one.
+  """
+
+  hyperparameters: training_graph.Hyperparameters
+  records_dir: str
+  train_dir: str
+  max_steps: int
+  init_checkpoint: str | None = None
+  checkpoint_seconds: float = 600
+  stall_seconds: float = 300
+  max_damaged_records: int = 100
+  wait_minutes: float = 60
+
+  @property
+  def prefix(self):
+    """What the training checkpoints' names begin with."""
+    return str(pathlib.Path(self.train_dir, 'model.ckpt'))
+
+
+def run(job, place):
+  """Runs a task until its part of the job is done.
+
+  Args:
+    job: a `Job`.
+    place: this task's `cluster_task.Cluster`.
+
+  Returns:
+    The exit status: 0, or 128 + the number of the signal that stopped it.
+
+  Raises:
+    InputError: if the job cannot be done; a restart would not help.
+  """
+  training_folder.check_path(job.train_dir)
+  if place.job_name == 'evaluator':
+    evaluator.follow(job)
+    return 0
+  server = cluster_task.start_server(place) if place.ps else None
+  if place.job_name == 'ps':
+    cluster_task.serve_until_done(place, server)
+    return 0
+  return train(job, place, server.target if server else '')
+
+
+def train(job, place, target=''):
+  """What a worker does.
+
+  Args:
+    job: a `Job`.
+    place: this task's `cluster_task.Cluster`.
+    target: of this task's server; '' in a job of one process.
+
+  Returns:
+    The exit status, as `run`.
+
+  Raises:
+    InputError: as `run`.
+  """
+  v1.logging.set_verbosity(v1.logging.ERROR)  # Deprecations, restarts...
+  index = record_index.of_split(job.records_dir, 'train')
+  description = training_folder.describe(job, index)
+  explain = functools.partial(hooks.missing_tasks_message, place)
+  watching = watchdog.Watch(
+    job.stall_seconds if place.is_chief and place.ps else None, explain
+  )
+  with _claimed(job, place):
+    checkpoint = None
+    if place.is_chief:
+      checkpoint = initial_weights.newest_whole(job.train_dir)
+      description = training_folder.settle(job, description, checkpoint)
+    replica = _build(job, place, description['label_map'], index)
+    init_fn = None
+    if place.is_chief:
+      init_fn = _first_weights(job, replica, description, checkpoint)
+    with watching.running():
+      if not place.is_chief:
+        _wait_for_chief(place, replica, target, watching)
+        training_folder.check(job, description)
+      last = _loop(job, place, replica, target, init_fn, index, watching)
+      if last:
+        with explained_errors.explained(job, lambda: job.max_steps, lambda: ''):
+          export(job, description, last)
+  if watching.signalled.is_set():
+    return 128 + watching.signal_number
+  return 0
+
+
+def _claimed(job, place):
+  """Keeps others out of the folder, in which the chief alone writes."""
+  if place.is_chief:
+    return training_folder.locked(job.train_dir)
+  return contextlib.nullcontext()
+
+
+def _build(job, place, class_names, index):
+  parameters = job.hyperparameters
+  flips = mirroring.flipped_labels if parameters.flip else mirroring.never
+  flipped_labels = flips(class_names)
+  if place.is_chief:
+    for line in mirroring.describe(class_names, flipped_labels):
+      logging.info('%s', line)
+  reading = clips.Reading(
+    index,
+    parameters.stream,
+    parameters.num_frames,
+    flipped_labels,
+    parameters.seed,
+  )
+  return training_graph.build(
+    parameters,
+    len(class_names),
+    functools.partial(
+      clips.training_clips,
+      reading,
+      parameters.batch_size,
+      clips.Turn(place.task_index, place.num_workers),
+    ),
+    place,
+  )
+
+
+def _first_weights(job, replica, description, checkpoint):
+  """Settles what the chief starts from.
+
+  Args:
+    job: a `Job`.
+    replica: the `training_graph.TrainingGraph`.
+    description: as of `training_folder.settle`.
+    checkpoint: the prefix of the one to continue from, or None.
+
+  Returns:
+    None, or a function of scaffold and session that sets the first weights.
+  """
+  if checkpoint:
+    logging.info('continuing from %s', checkpoint)
+    initial_weights.check_fit(
+      checkpoints.read(checkpoint), replica.network, checkpoint
+    )
+    return None
+  if not job.init_checkpoint:
+    logging.info('starting from random weights')
+    return None
+  values = initial_weights.initial_values(
+    job.init_checkpoint,
+    recipe.STREAMS[job.hyperparameters.stream].channels,
+    len(description['label_map']),
+  )
+  initial_weights.check_fit(values, replica.network, job.init_checkpoint)
+  read = training_folder.identity(job.init_checkpoint)
+  if read != description['init_checkpoint']['sha256']:
+    raise errors.InputError(
+      f'{job.init_checkpoint}: changed while it was read; run again'
+    )
+  return lambda scaffold, session: initial_weights.assign(
+    values, replica.network, session
+  )
+
+
+def _loop(job, place, replica, target, init_fn, index, watching):
+  """Computes gradients until the job is done or this task is told to stop.
+
+  Returns:
+    The prefix of the last checkpoint if this task saves them and the job is
+    done, else None.
+  """
+  stop = hooks.StopAt(replica, job.max_steps, watching.signalled)
+  with (
+    replica.graph.as_default(),
+    v1.device(cluster_task.variable_placement(place)),
+  ):
+    # Relative paths, so that the folder can be moved.
+    saver = v1.train.Saver(max_to_keep=5, save_relative_paths=True)
+    sign_off = cluster_task.sign_off_ops(place)
+    scaffold = v1.train.Scaffold(init_fn=init_fn, saver=saver)
+    save = None
+    advice = functools.partial(divergence.advice_of_worker, job.train_dir)
+    if place.is_chief:
+      save = saving.SaveCheckpoints(
+        replica, saver, job.train_dir, job.max_steps, job.checkpoint_seconds
+      )
+      advice = save.advice
+    all_hooks = [*_hooks(job, place, replica, save, index, watching), stop]
+    with (
+      explained_errors.explained(job, lambda: stop.step, advice),
+      v1.train.MonitoredTrainingSession(
+        target,
+        place.is_chief,
+        checkpoint_dir=job.train_dir,
+        scaffold=scaffold,
+        hooks=all_hooks,
+        save_checkpoint_secs=None,  # One of the hooks does.
+        save_summaries_steps=None,
+        save_summaries_secs=None,
+        log_step_count_steps=None,
+        # The chief's thread waits for gradients, which nobody sends any more.
+        stop_grace_period_secs=1,
+        config=place.session_config(),
+      ) as session,
+    ):
+      while not session.should_stop():
+        session.run(replica.train)
+    if sign_off and not watching.signalled.is_set():
+      with v1.Session(target, config=place.session_config()) as session:
+        session.run(sign_off)
+  return save.newest if save and stop.step >= job.max_steps else None
+
+
+def _hooks(job, place, replica, save, index, watching):
+  aggregate = job.hyperparameters.replicas_to_aggregate
+  tokens = training_graph.tokens_per_step(aggregate, place.num_workers)
+  every_worker = [
+    # Workers begin without a token, so that those of a step are exact.
+    replica.optimizer.make_session_run_hook(
+      place.is_chief, tokens - place.num_workers
+    ),
+    hooks.StartReading(replica, aggregate, place.num_workers),
+    hooks.ReportDamage(replica, index, job.max_damaged_records),
+    hooks.TellWatch(watching, save and save.save_now),
+  ]
+  if not place.is_chief:
+    return every_worker
+  if place.ps:
+    every_worker.append(hooks.ReplaceLostTokens(replica, place.num_workers))
+  clips_per_step = aggregate * job.hyperparameters.batch_size
+  return [
+    save,  # Before the first token is handed out.
+    *every_worker,
+    hooks.Progress(replica, job.max_steps, clips_per_step, job.train_dir),
+  ]
+
+
+def _wait_for_chief(place, replica, target, watching):
+  """Waits until the chief has set the variables.
+
+  MonitoredTrainingSession would do so too, but looks every 30 s only.
+  """
+  with (
+    replica.graph.as_default(),
+    v1.device(cluster_task.variable_placement(place)),
+  ):
+    uninitialized = v1.report_uninitialized_variables(v1.global_variables())
+  while not watching.signalled.is_set():
+    try:
+      with v1.Session(target, replica.graph, place.session_config()) as session:
+        if not session.run(uninitialized).size:
+          return
+    except (tf.errors.AbortedError, tf.errors.UnavailableError):
+      logging.info('a ps is not there yet')
+    watching.signalled.wait(_POLL_SECONDS)
+
+
+def export(job, description, checkpoint):
+  """Writes a network alone, in DeepMind's layout, and what belongs to it.
+
+  Args:
+    job: a `Job`.
+    description: as of `training_folder.settle`.
+    checkpoint: prefix of the training checkpoint.
+  """
+  folder = pathlib.Path(job.train_dir, 'export')
+  folder.mkdir(exist_ok=True)
+  training_folder.write(
+    folder / shard_folder.LABEL_MAP,
+    something_something.format_label_map(description['label_map']),
+  )
+  if 'records' in description:
+    training_folder.write(
+      folder / shard_folder.PARAMETERS,
+      json.dumps(description['records'], indent=2) + '\n',
+    )
+  stream = job.hyperparameters.stream
+  start_from = 'imagenet' if description.get('init_checkpoint') else 'scratch'
+  values = checkpoints.read(checkpoint)
+  for name in ('.', f'checkpoints/{stream}_{start_from}'):
+    path = folder / name / 'model.ckpt'
+    checkpoints.write(values, path, recipe.STREAMS[stream].scope)
+  logging.info('exported %s to %s', checkpoint, folder)

@@ -5,6 +5,7 @@ import struct
 
 import pytest
 import small_records
+import small_tables
 import tensorflow as tf
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
@@ -77,7 +78,7 @@ def test_a_length_that_is_damaged_is_not_believed(path, length):
 def test_a_length_beyond_the_file_is_not_believed(path, length):
   """Its CRC is right: whoever wrote it meant it."""
   header = struct.pack('<Q', length)
-  masked = framing._masked_crc(header)
+  masked = small_tables.masked(small_tables.crc32c(header))
   path.write_bytes(path.read_bytes() + header + struct.pack('<I', masked))
   assert framing.scan(path) == framing.Framing(STARTS[:-1], STARTS[-1])
   with pytest.raises(errors.InputError, match='no record begins at byte 3165'):
@@ -88,7 +89,9 @@ def test_a_record_too_large_for_a_parser_is_none(tmp_path):
   """The file is sparse and takes no room."""
   header = struct.pack('<Q', 2**31)
   path = tmp_path / 'large'
-  path.write_bytes(header + struct.pack('<I', framing._masked_crc(header)))
+  path.write_bytes(
+    header + struct.pack('<I', small_tables.masked(small_tables.crc32c(header)))
+  )
   os.truncate(path, 2**31 + 16)
   assert framing.scan(path) == framing.Framing([], 0)
 

@@ -174,8 +174,8 @@ class _Bundle(Checkpoint):
         for entry in map(self._entries.get, names)
       ]
     values = {}
-    for name, content, crc in zip(names, contents, crc32c.masked(contents)):
-      if crc != self._entries[name].crc32c:
+    for name, content in zip(names, contents):
+      if crc32c.masked(content) != self._entries[name].crc32c:
         raise ValueError(f'wrong checksum of the values of {name!r}')
       dtype = self.tensors[name].dtype
       if self._is_swapped:

@@ -69,7 +69,7 @@ def _block(stream, handle, end):
     raise ValueError(f'a block of {size} bytes at byte {offset} of {end}')
   content = _read(stream, offset, size + _TRAILER.size)
   kind, crc = _TRAILER.unpack_from(content, size)
-  if crc32c.masked([memoryview(content)[: size + 1]]) != [crc]:
+  if crc32c.masked(content[: size + 1]) != crc:
     raise ValueError(f'wrong checksum of the block at byte {offset}')
   if kind:
     raise ValueError('it is compressed, as by TensorFlow 1.1')

@@ -15,7 +15,7 @@ import os
 import struct
 from typing import NamedTuple
 
-from two_stream import errors, files
+from two_stream import crc32c, errors, files
 from two_stream.terminal import progress
 
 _HEADER = struct.Struct('<QI')
@@ -130,32 +130,9 @@ def _length(descriptor, offset, size):
     return None
   length, crc = _HEADER.unpack(header)
   room = size - offset - _HEADER.size - _TRAILER
-  if length > min(room, _MOST_BYTES) or crc != _masked_crc(header[:_LENGTH]):
+  if length > min(room, _MOST_BYTES) or crc != crc32c.masked(header[:_LENGTH]):
     return None
   return length
-
-
-def _crc_of_byte(byte):
-  """CRC-32C (Castagnoli, polynomial 0x1EDC6F41, its bits reversed)."""
-  crc = byte
-  for _ in range(8):
-    crc = crc >> 1 ^ (0x82F63B78 if crc & 1 else 0)
-  return crc
-
-
-_CRC_TABLE = [_crc_of_byte(byte) for byte in range(256)]
-
-
-def _masked_crc(content):
-  """The CRC as TFRecord files have it: turned by 15 bits and shifted.
-
-  See `crc32c::Mask` in TensorFlow's tsl/lib/hash/crc32c.h.
-  """
-  crc = 0xFFFFFFFF
-  for byte in content:
-    crc = crc >> 8 ^ _CRC_TABLE[(crc ^ byte) & 0xFF]
-  crc ^= 0xFFFFFFFF
-  return ((crc >> 15 | crc << 17) + 0xA282EAD8) & 0xFFFFFFFF
 
 
 def _unreadable(path, error):

@@ -8,6 +8,7 @@ import reference
 import small_tables
 import tensorflow as tf
 from tensorflow.core.protobuf import tensor_bundle_pb2
+from tensorflow.core.util import saved_tensor_slice_pb2
 
 from two_stream import errors
 from two_stream.networks import checkpoint_files
@@ -174,16 +175,15 @@ CLAIMS = {
   'axes without end': small_tables.entry([1] * 300),
   'a file beyond the number of files': small_tables.entry([3], shard_id=1),
   'a file before the first': small_tables.entry([3], shard_id=-1),
-  'another checksum': small_tables.entry([3], crc32c=CRC ^ 1),
   'slices': sliced(0, 3),
   'slices before the beginning': sliced(-5, 3),
   'no entry': b'\xff\xff\xff',
 }
 
 
-def assert_refused(path, match=None):
+def assert_refused(path, match=None, use=read):
   with pytest.raises(errors.InputError, match=match) as error:
-    read(path)
+    use(path)
   assert str(path) in str(error.value)
   assert '\n' not in str(error.value)
 
@@ -200,9 +200,15 @@ def test_a_small_checkpoint_made_by_hand_is_read(tmp_path):
 
 @pytest.mark.parametrize('claim', CLAIMS)
 def test_no_claim_of_an_index_is_believed(tmp_path, claim):
-  """TensorFlow aborts the process on some of these."""
+  """When it is opened. TensorFlow aborts the process on some of these."""
   small_tables.write(tmp_path / 'a', {'x': CLAIMS[claim]}, THREE)
-  assert_refused(tmp_path / 'a', 'is damaged')
+  assert_refused(tmp_path / 'a', 'is damaged', checkpoint_files.load)
+
+
+def test_values_of_another_checksum_are_refused(tmp_path):
+  entry = small_tables.entry([3], crc32c=CRC ^ 1)
+  small_tables.write(tmp_path / 'a', {'x': entry}, THREE)
+  assert_refused(tmp_path / 'a', "wrong checksum of the values of 'x'")
 
 
 def test_values_that_overlap_are_refused(tmp_path):
@@ -278,6 +284,43 @@ def test_every_cut_and_every_changed_byte_is_found(tmp_path):
         refused += 1
     # But for the block of LevelDB's filters, which is empty, and a padding.
     assert len(whole) - refused <= 52
+
+
+def old_format(shape, values):
+  """The bytes of a file of the old format with one variable."""
+  first = saved_tensor_slice_pb2.SavedTensorSlices()
+  meta = first.meta.tensor.add(name='x', type=tf.float32.as_datatype_enum)
+  for length in shape:
+    meta.shape.dim.add(size=length)
+  rows = [(b'', first.SerializeToString())]
+  if values is not None:
+    then = saved_tensor_slice_pb2.SavedTensorSlices()
+    then.data.name = 'x'
+    then.data.data.float_val.extend(values)
+    rows.append((b'x', then.SerializeToString()))
+  return small_tables.table(rows)
+
+
+def test_a_small_file_of_the_old_format_made_by_hand_is_read(tmp_path):
+  (tmp_path / 'a').write_bytes(old_format([3], [0, 1, 2]))
+  assert read(tmp_path / 'a')['x'].tolist() == [0, 1, 2]
+
+
+@pytest.mark.parametrize(
+  'shape, values, reason',
+  [
+    ([2 * 10**9], [0], 'tells of more than its'),
+    ([-3, -1], [0, 1, 2], 'a variable of shape'),
+    ([3], [0, 1], 'cannot reshape'),
+    ([3], None, "values of 'x' are missing"),
+  ],
+  ids=['huge', 'negative', 'other', 'missing'],
+)
+def test_no_claim_of_the_old_format_is_believed(
+  tmp_path, shape, values, reason
+):
+  (tmp_path / 'a').write_bytes(old_format(shape, values))
+  assert_refused(tmp_path / 'a', reason)
 
 
 @pytest.mark.parametrize('suffix', [INDEX, DATA])

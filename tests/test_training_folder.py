@@ -174,11 +174,24 @@ def test_a_run_does_not_go_on_at_another_frame_rate(train_dir, data, tmp_path):
   assert 'parameters.frames_per_second was 25 and is 12 now' in message
 
 
+@pytest.mark.parametrize('content', [[], {'train': 3}, {'classes': 'three'}])
+def test_damaged_parameters_of_the_records_are_one_line(
+  data, train_dir, tmp_path, content
+):
+  other = shutil.copytree(data, tmp_path / 'other')
+  write_parameters(other, content)
+  with pytest.raises(errors.InputError, match=r'parameters\.json: ') as error:
+    training_folder.describe(small_training.job(other, train_dir))
+  assert '\n' not in str(error.value)
+
+
 def test_a_run_goes_on_with_the_same_data_made_again(train_dir, tmp_path):
   """Elsewhere, and with more splits."""
   other = write_records(tmp_path / 'other')
   small_records.write(other, 'validation', ((5,),))
-  write_parameters(other, {**PARAMETERS, 'validation': {'videos': 1}})
+  write_parameters(
+    other, {**PARAMETERS, 'validation': {'videos': 1, 'shards': 1}}
+  )
   assert settled(small_training.job(other, train_dir))['shards']['records'] == 5
 
 
@@ -372,7 +385,7 @@ def test_the_second_run_in_a_folder_is_refused(data, train_dir):
 
 HOLD = """
 import sys, time
-from two_stream import training_folder
+from two_stream.training import training_folder
 with training_folder.locked(sys.argv[1]):
   print('locked', flush=True)
   time.sleep(100)

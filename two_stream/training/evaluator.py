@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from two_stream import errors, files, recipe
 from two_stream.evaluation import accuracy, clip_batches
-from two_stream.networks import classifier
+from two_stream.networks import checkpoint_files, classifier
 from two_stream.records import clips, record_index
 from two_stream.terminal import progress
 from two_stream.training import initial_weights, summaries, training_folder
@@ -20,6 +20,7 @@ v1 = tf.compat.v1
 SPLIT = 'validation'
 
 _POLL_SECONDS = 1.0
+_STEP = 'global_step'
 _FILES = ('.index', '.data-00000-of-00001')  # Of a training checkpoint.
 
 
@@ -147,11 +148,10 @@ def _read_unchanged(path, step, scope):
 
 
 def _stored_step(path):
-  try:
-    return int(tf.train.load_checkpoint(path).get_tensor('global_step'))
-  except (tf.errors.OpError, IndexError, RuntimeError, ValueError) as error:
-    reason = str(error).splitlines()[0]
-    raise errors.InputError(f'{path}: {reason}') from error
+  checkpoint = checkpoint_files.load(path)
+  if _STEP not in checkpoint.tensors:
+    raise errors.InputError(f'{path} has no {_STEP}: no training saved it')
+  return int(checkpoint.values([_STEP])[_STEP])
 
 
 def evaluate(classify, stream, index):

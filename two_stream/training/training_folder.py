@@ -29,7 +29,8 @@ import tensorflow as tf
 from two_stream import documents, errors, files, recipe
 from two_stream.datasets import something_something
 from two_stream.networks import checkpoint_files
-from two_stream.records.shard_folder import LABEL_MAP, PARAMETERS
+from two_stream.records import shard_counts
+from two_stream.records.shard_folder import LABEL_MAP
 from two_stream.training import initial_weights
 
 JOB = 'job.json'
@@ -114,13 +115,14 @@ def describe(job, index=None):
     InputError: the label map or parameters.json cannot be used.
   """
   parameters = job.hyperparameters
+  records = shard_counts.read_parameters(job.records_dir)
   return {
     'hyperparameters': {
       **parameters._asdict(),
       'learning_rates': recipe.format_learning_rates(parameters.learning_rates),
     },
     'max_steps': job.max_steps,
-    **_read_parameters(job.records_dir),
+    **({'records': records} if records else {}),
     **({} if index is None else {'shards': _fingerprint(index)}),
     'label_map': something_something.read_label_map(
       pathlib.Path(job.records_dir, LABEL_MAP)
@@ -210,17 +212,6 @@ def write(path, text):
     files.remove_leftovers(path)
     with files.atomic_open(path, 'w') as stream:
       stream.write(text)
-
-
-def _read_parameters(records_dir):
-  """{'records': content of parameters.json}, {} where there is none."""
-  path = pathlib.Path(records_dir, PARAMETERS)
-  if not path.exists():
-    return {}
-  content = documents.read_json(path)
-  if not isinstance(content, dict):
-    raise errors.InputError(f'{path}: not a JSON object; preprocess again')
-  return {'records': content}
 
 
 def _fingerprint(index):

@@ -2,7 +2,11 @@
 
 import os
 import pathlib
+import random
 import shutil
+import subprocess
+import sys
+import time
 
 import numpy as np
 import pytest
@@ -14,6 +18,7 @@ from two_stream.evaluation import data_directory, logit_parts, split_evaluation
 from two_stream.networks import classifier
 from two_stream.records import clips, record_index, schema, shards
 
+ROOT = pathlib.Path(__file__).parent.parent
 SPLIT = 'validation'
 # In the order in which they are evaluated.
 STREAMS = ('rgb', 'flow')
@@ -358,3 +363,102 @@ def test_the_name_of_a_damaged_record_is_that_of_the_shard_evaluated(
     when=lambda parts, shard, *_: shard == str(folder.shards[1]),
   )
   refused(folder, tmp_path / 'parts', path)
+
+
+def version_of(folder):
+  """Digest -> (stream, checkpoint's name) or a shard's numbers of clips."""
+  found = {}
+  for stream in STREAMS:
+    for name in ('first', 'other'):
+      prefix = folder.path / f'checkpoints/{stream}_{name}/model.ckpt'
+      ends = ('.index', '.data-00000-of-00001')
+      digest = files.digest(*(f'{prefix}{end}' for end in ends))
+      found[digest] = stream, name
+  for numbers in (*CLIPS, REVERSED, OTHERS):
+    folder.write_shard(1, numbers)
+    found[files.digest(folder.shards[1])] = numbers
+  return found
+
+
+def check_parts(output, versions, right):
+  """Every part holds what its checkpoint and shard give."""
+  paths = sorted(output.glob('parts/*/*.npz'))
+  for path in paths:
+    with np.load(path, allow_pickle=False) as part:
+      checkpoint, shard = map(versions.get, str(part['made_from']).split())
+      assert part['ids'].tolist() == [str(n) for n in shard], path
+      np.testing.assert_allclose(
+        part['logits'], right[checkpoint][list(shard)], atol=1e-5
+      )
+  return len(paths)
+
+
+def check_results(output, right):
+  """All clips were classified by one checkpoint of each stream."""
+  with np.load(output / f'{SPLIT}_logits.npz', allow_pickle=False) as results:
+    numbers = [int(each) for each in results['ids']]
+    assert tuple(numbers[:2]) == CLIPS[0]
+    assert tuple(numbers[2:]) in (CLIPS[1], REVERSED, OTHERS)
+    for stream in STREAMS:
+      assert any(
+        np.allclose(
+          results[f'{stream}_scratch'], right[stream, name][numbers], atol=1e-5
+        )
+        for name in ('first', 'other')
+      )
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize('seed', range(2))
+def test_files_replaced_at_ten_random_moments_leave_no_wrong_part(
+  folder, right, tmp_path, seed
+):
+  for stream in STREAMS:
+    shutil.copytree(
+      folder.path / f'checkpoints/{stream}_scratch',
+      folder.path / f'checkpoints/{stream}_first',
+    )
+    right[stream, 'first'] = right[stream, 'scratch']
+  versions = version_of(folder)
+  output, chance = tmp_path / 'output', random.Random(seed)
+  now = {'rgb': 'first', 'flow': 'first', 'shard': OTHERS}
+
+  def replace():
+    what = chance.choice(['shard', *STREAMS])
+    if what == 'shard':
+      now[what] = chance.choice((CLIPS[1], REVERSED, OTHERS))
+      folder.write_shard(1, now[what])
+    else:
+      now[what] = chance.choice(('first', 'other'))
+      folder.write_checkpoint(what, now[what])
+
+  statuses, num_replaced = [], 0
+  for _ in range(10):
+    (output / f'{SPLIT}_logits.npz').unlink(missing_ok=True)
+    process = subprocess.Popen(
+      [
+        *(sys.executable, ROOT / 'evaluate_split.py'),
+        *('--noimagenet_pretrained', f'--output_dir={output}'),
+        *(f'--data_dir={folder.path}', f'--records_dir={folder.path}/records'),
+      ],
+      stdout=subprocess.DEVNULL,
+      stderr=subprocess.PIPE,
+      text=True,
+    )
+    while process.poll() is None:
+      time.sleep(chance.uniform(0, 5))
+      replace()
+      num_replaced += 1
+    stderr = process.stderr.read()
+    statuses.append(process.returncode)
+    if process.returncode == 0:
+      check_results(output, right)
+    else:
+      error = stderr.splitlines()[-1]
+      assert error.startswith(f'error: {folder.path}'), stderr
+    check_parts(output, versions, right)
+  assert set(statuses) == {0, 1} and num_replaced >= 10
+  logits = folder.compute(output / 'parts', 'joint')
+  names = {stream: now[stream] for stream in STREAMS}
+  expect(logits, right, (*CLIPS[0], *now['shard']), **names)
+  assert check_parts(output, versions, right) == len(STREAMS) * len(CLIPS)

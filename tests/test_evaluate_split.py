@@ -355,12 +355,19 @@ def test_without_labels_there_are_logits_and_no_accuracy(data, tmp_path):
   assert not list(tmp_path.glob('*.png'))
 
 
-def test_a_label_beyond_the_networks_classes_is_refused(data, tmp_path):
+@pytest.mark.parametrize(
+  ('label', 'said'), [(3, 3), (-5, -5), (2**32 + 1, 2**31 - 1)]
+)
+def test_a_label_beyond_the_networks_classes_is_refused(
+  data, tmp_path, label, said
+):
   (path,) = small_records.write(tmp_path, SPLIT, [()])
   record = schema.deserialize(serialized_clips([0], [10])[0])
-  record.context[schema.LABEL_INDEX] = [3]
+  record.context[schema.LABEL_INDEX] = [label]
   schema.write_shard(path, [schema.serialize(record)])
-  with pytest.raises(errors.InputError, match='label 3 and the networks 3 cl'):
+  with pytest.raises(
+    errors.InputError, match=f'label {said} and the networks 3'
+  ):
     compute(data, tmp_path, tmp_path, eval_type='rgb')
 
 

@@ -191,7 +191,7 @@ def _random_clip(reading, number, parsed):
     corner,
   )
   clip.set_shape([reading.num_frames, *clip.shape[1:]])
-  label = tf.cast(parsed[schema.LABEL_INDEX], tf.int32)
+  label = _label(parsed)
   flipped_label = tf.gather(reading.flipped_labels, label)
   flips = (draws[3] < 0.5) & (flipped_label != mirroring.CANNOT_FLIP)  # noqa: PLR2004
   return {
@@ -208,10 +208,15 @@ def _test_clip(stream, record, serialized):
   corner = (height - _SIZE) // 2, (width - _SIZE) // 2
   return {
     'clip': _decode(parsed, stream, tf.range(num_frames) % length, corner),
-    'label': tf.cast(parsed[schema.LABEL_INDEX], tf.int32),
+    'label': _label(parsed),
     'id': parsed[schema.ID],
     'record': record,
   }
+
+
+def _label(parsed):
+  """int32 []; what does not fit does not become another class's label."""
+  return tf.saturate_cast(parsed[schema.LABEL_INDEX], tf.int32)
 
 
 def _frame_size(parsed):

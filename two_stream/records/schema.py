@@ -271,14 +271,16 @@ def read_clip(serialized, start=0, num_frames=None):
 
   Raises:
     ValueError: the window is not inside the clip.
+    InputError: the record is damaged.
   """
   record = deserialize(serialized)
-  frame_index = record.context[FRAME_INDEX]
+  rgb_encoded = _values(record.feature_lists, RGB_ENCODED, bytes)
+  flow_encoded = _values(record.feature_lists, FLOW_ENCODED, bytes)
+  frame_index = _values(record.context, FRAME_INDEX, int)
+  _check_frame_index(frame_index, len(rgb_encoded), len(flow_encoded))
   stop = len(frame_index) - 1 if num_frames is None else start + num_frames
   if not 0 <= start < stop < len(frame_index):
     raise ValueError(f'{start}:{stop} of {len(frame_index) - 1} time steps')
-  rgb_encoded = record.feature_lists[RGB_ENCODED]
-  flow_encoded = record.feature_lists[FLOW_ENCODED]
   window = frame_index[start : stop + 1]
   frames = {
     i: codecs.decode_rgb(rgb_encoded[i]) for i in sorted(set(window[:-1]))
@@ -288,7 +290,30 @@ def read_clip(serialized, start=0, num_frames=None):
     for i, following in zip(window, window[1:])
     if following != i
   }
+  sizes = {image.shape[:2] for image in (*frames.values(), *flows.values())}
+  if len(sizes) > 1:
+    raise errors.InputError('a record has images of several sizes')
   return expand(frames, flows, window)
+
+
+def _values(features, key, kind):
+  """The values of a feature of a `Record`, which must be of one kind."""
+  values = features.get(key, [])
+  if not all(isinstance(value, kind) for value in values):
+    raise errors.InputError(f'a record has a {key} of another kind')
+  return values
+
+
+def _check_frame_index(frame_index, num_frames, num_flows):
+  """Raises InputError unless it is as the docstring of this module says."""
+  steps = {after - i for i, after in zip(frame_index, frame_index[1:])}
+  if not (
+    len(frame_index) > 1
+    and steps <= {0, 1}
+    and frame_index[0] >= 0
+    and frame_index[-1] < min(num_frames, num_flows + 1)
+  ):
+    raise errors.InputError(f'a record has a {FRAME_INDEX} that leads nowhere')
 
 
 def expand(frames, flows, frame_index):

@@ -42,6 +42,8 @@ def decode_rgb(encoded):
 def decode_flow(encoded):
   """Decompresses PNG bytes to float32 [H, W, 2] in [-1, 1], (x, y)."""
   codes = _imdecode(encoded, cv2.IMREAD_GRAYSCALE)
+  if len(codes) % 2:
+    raise errors.InputError('a record holds a flow image of odd height')
   steps = codes.astype(np.float32) - np.float32(FLOW_ZERO)
   return np.stack(np.split(steps / np.float32(FLOW_STEPS), 2), axis=-1)
 

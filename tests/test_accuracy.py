@@ -31,6 +31,12 @@ def test_clips_without_a_label_count_nowhere():
   assert accuracy.top_k(LOGITS, np.full(4, schema.NO_LABEL)) is None
 
 
+@pytest.mark.parametrize('label', [7, -5, 2**31 - 1])
+def test_a_label_that_is_no_class_is_never_right(label):
+  labels = np.array([0, label, label, 1], np.int32)
+  assert accuracy.top_k(LOGITS, labels, ks=(1, 5, 7)) == [0.5, 0.5, 0.5]
+
+
 @pytest.mark.parametrize('value', [0, np.nan])
 def test_a_network_that_tells_nothing_is_right_by_chance(value):
   labels = np.arange(8)

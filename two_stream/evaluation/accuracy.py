@@ -31,8 +31,8 @@ def top_k(logits, labels, ks=(1, 5)):
   if not has_label.any():
     return None
   order = ranking.order(logits[has_label])
-  ranks = np.argmax(order == labels[has_label, np.newaxis], axis=-1)
-  return [float(np.mean(ranks < k)) for k in ks]
+  is_label = order == labels[has_label, np.newaxis]
+  return [float(np.mean(is_label[:, :k].any(axis=-1))) for k in ks]
 
 
 def confusion(logits, labels):

@@ -10,7 +10,8 @@ import tensorflow as tf
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from two_stream import clips, errors, records
+from two_stream import errors
+from two_stream.records import clips, schema
 
 FRAMES = 9
 CLASSES = 3
@@ -44,7 +45,7 @@ def reader(stream, training):
   def read(serialized):
     if training:
       number = tf.constant(5, tf.int64)
-      return clips._random_clip(reading, number, records.parse(serialized))
+      return clips._random_clip(reading, number, schema.parse(serialized))
     return clips._test_clip(stream, tf.constant(0, tf.int64), serialized)
 
   return read
@@ -53,7 +54,7 @@ def reader(stream, training):
 def check(serialized):
   """Reads a record in all ways; says of each whether it is a clip."""
   whole = []
-  for read in (records.deserialize, records.clip_id, records.read_clip):
+  for read in (schema.deserialize, schema.clip_id, schema.read_clip):
     try:
       read(serialized)
     except errors.InputError as error:
@@ -79,8 +80,8 @@ def check(serialized):
 
 
 def written_label(serialized):
-  parsed = records.parse(serialized)
-  return int(parsed[records.LABEL_INDEX])
+  parsed = schema.parse(serialized)
+  return int(parsed[schema.LABEL_INDEX])
 
 
 FUZZ = functools.partial(
@@ -155,13 +156,13 @@ VALUES = (
   | st.lists(st.sampled_from(IMAGES), max_size=11)
 )
 CONTEXT = (
-  records.ID,
-  records.DATA_PATH,
-  records.LABEL_INDEX,
-  records.LABEL_STRING,
-  records.FRAME_INDEX,
+  schema.ID,
+  schema.DATA_PATH,
+  schema.LABEL_INDEX,
+  schema.LABEL_STRING,
+  schema.FRAME_INDEX,
 )
-LISTS = (records.RGB_ENCODED, records.FLOW_ENCODED)
+LISTS = (schema.RGB_ENCODED, schema.FLOW_ENCODED)
 
 
 def with_features(record, changes):
@@ -172,24 +173,24 @@ def with_features(record, changes):
     del features[key]
     if values or (values is not None and key in LISTS):
       features[key] = values
-  return records.serialize(records.Record(context, lists))
+  return schema.serialize(schema.Record(context, lists))
 
 
 @pytest.mark.parametrize(
   'examples', [60, pytest.param(10_000, marks=pytest.mark.slow)]
 )
 def test_features_of_other_kinds_numbers_and_sizes(serialized, examples):
-  record = records.deserialize(serialized)
-  frames = record.feature_lists[records.RGB_ENCODED]
+  record = schema.deserialize(serialized)
+  frames = record.feature_lists[schema.RGB_ENCODED]
 
   @FUZZ(max_examples=examples)
-  @example({records.LABEL_INDEX: [2**32 + 1]})
-  @example({records.LABEL_INDEX: [-5]})
-  @example({records.FRAME_INDEX: [0]})
-  @example({records.FRAME_INDEX: None})
-  @example({records.FLOW_ENCODED: [image(200, 240, '.png')] * 9})
-  @example({records.FLOW_ENCODED: [image(448, 224, '.png')] * 9})
-  @example({records.RGB_ENCODED: [frames[0], *[IMAGES[2]] * 9]})
+  @example({schema.LABEL_INDEX: [2**32 + 1]})
+  @example({schema.LABEL_INDEX: [-5]})
+  @example({schema.FRAME_INDEX: [0]})
+  @example({schema.FRAME_INDEX: None})
+  @example({schema.FLOW_ENCODED: [image(200, 240, '.png')] * 9})
+  @example({schema.FLOW_ENCODED: [image(448, 224, '.png')] * 9})
+  @example({schema.RGB_ENCODED: [frames[0], *[IMAGES[2]] * 9]})
   @given(
     st.dictionaries(
       st.sampled_from([*CONTEXT, *LISTS]),

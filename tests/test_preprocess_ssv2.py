@@ -356,8 +356,8 @@ def program(job, prologue='', arguments=''):
     }
   )
   return (
-    f'from two_stream import preprocessing_job\n{prologue}\n'
-    f'preprocessing_job.run(preprocessing_job.{job}{arguments})'
+    f'from two_stream.preprocessing import many_videos\n{prologue}\n'
+    f'many_videos.run(many_videos.{job}{arguments})'
   )
 
 
@@ -374,7 +374,7 @@ def start(code):
 def test_two_runs_cannot_write_the_same_shard(good, tmp_path):
   job = make_job(good, tmp_path)
   hold = (
-    'import time\nfrom two_stream import shard_folder, shards\n'
+    'import time\nfrom two_stream.records import shard_folder, shards\n'
     f'folder = shard_folder.ShardFolder({str(tmp_path)!r})\n'
     "folder.claim([shards.Shard('train', 1, 2, [])])\n"
     "print('claimed', flush=True)\ntime.sleep(1000)"

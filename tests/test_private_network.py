@@ -10,7 +10,7 @@ pytestmark = pytest.mark.process
 
 PROGRAM = """
 import socket, sys
-from two_stream import private_network
+from two_stream.cluster import private_network
 try:
   private_network.enter()
 except OSError as error:

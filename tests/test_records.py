@@ -1,9 +1,5 @@
 """Records keep a clip, for this project and for other readers."""
 
-import pathlib
-import subprocess
-import sys
-
 import numpy as np
 import pytest
 import small_videos
@@ -204,13 +200,3 @@ def test_a_link_planted_before_tensorflow_opens_the_file_is_not_followed(
   monkeypatch.setattr(tf.io, 'TFRecordWriter', plant_and_open)
   schema.write_shard(folder / 'shard', [b'a'])
   assert victim.read_bytes() == b'untouched'
-
-
-@pytest.mark.process
-def test_encoding_needs_no_tensorflow():
-  program = (
-    'import sys; from two_stream import labels, records, video; '
-    'assert "tensorflow" not in sys.modules'
-  )
-  root = pathlib.Path(__file__).parents[1]
-  subprocess.run([sys.executable, '-c', program], cwd=root, check=True)

@@ -75,7 +75,7 @@ def test_a_known_line_in_the_middle_of_another_leaves_that_whole():
 
 PROGRAM = """
 import os, signal, sys, time
-from two_stream import stderr
+from two_stream.terminal import stderr
 stderr.leave_out_no_news()
 NEWS, NOISE = {news!r}, {noise!r}
 """
@@ -149,7 +149,7 @@ def test_on_a_terminal_python_still_finds_one_and_keeps_the_order():
       *(sys.executable, '-c'),
       program("""
 from absl import logging
-from two_stream import progress
+from two_stream.terminal import progress
 bar = progress.bar(total=2)
 for i in range(100):
   os.write(2, NOISE + f'c {i}\\n'.encode())

@@ -27,7 +27,7 @@ TASKS = [
 # The same job in a process of its own, to be signalled.
 PROGRAM = """
 import json, sys
-from two_stream import supervisor
+from two_stream.cluster import supervisor
 command, environments = json.load(sys.stdin)
 sys.exit(supervisor.run(
   command,

@@ -1,8 +1,6 @@
 """Our TV-L1 against OpenCV's, and against known motions."""
 
 import pathlib
-import subprocess
-import sys
 
 import moving_textures
 import numpy as np
@@ -79,12 +77,3 @@ def test_refuses_what_is_no_gray_image(frame):
 def test_refuses_frames_of_two_sizes():
   with pytest.raises(ValueError, match='different sizes'):
     tvl1.optical_flow(np.zeros((8, 8), np.uint8), np.zeros((8, 9), np.uint8))
-
-
-@pytest.mark.process
-def test_needs_no_tensorflow():
-  program = (
-    'import sys\nfrom two_stream import tvl1\nassert "tensorflow" not in '
-    'sys.modules'
-  )
-  subprocess.run([sys.executable, '-c', program], check=True)

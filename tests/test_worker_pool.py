@@ -114,7 +114,7 @@ def test_dead_workers_leave_no_file_open():
 
 PARENT = """
 import pool_tasks
-from two_stream import worker_pool
+from two_stream.preprocessing import worker_pool
 if __name__ == '__main__':
   with worker_pool.worker_pool(
     pool_tasks.sleep, 2, 1e6, pool_tasks.nothing

@@ -18,7 +18,8 @@ from two_stream.terminal import progress
 
 PROGRAM = """
 import logging
-from two_stream import cli, errors, progress
+from two_stream import cli, errors
+from two_stream.terminal import progress
 def main():
   bar = progress.bar(total=4)
   bar.update(2)

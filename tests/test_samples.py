@@ -215,10 +215,11 @@ def test_the_longest_clip_must_be_there(prefix):
 
 PEAK = """
 import resource, sys
-from two_stream import errors, samples
+from two_stream import errors
+from two_stream.evaluation import sample_clips
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 try:
-  samples.load(sys.argv[1], ['rgb'])
+  sample_clips.load(sys.argv[1], ['rgb'])
 except errors.InputError as error:
   print(error)
 print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)

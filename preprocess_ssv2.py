@@ -23,7 +23,7 @@ from absl import flags
 from two_stream import cli, documents, errors
 from two_stream.datasets import something_something
 from two_stream.preprocessing import many_videos
-from two_stream.video import reader
+from two_stream.video import resampling
 
 FLAGS = flags.FLAGS
 
@@ -55,8 +55,8 @@ flags.DEFINE_integer(
 )
 flags.DEFINE_string(
   'fps',
-  str(reader.FRAMES_PER_SECOND),
-  f'Frames a second of the clips, or {reader.NATIVE} to keep the frames as '
+  str(resampling.FRAMES_PER_SECOND),
+  f'Frames a second of the clips, or {resampling.NATIVE} to keep the frames as '
   'they are.',
 )
 flags.DEFINE_integer(
@@ -126,16 +126,16 @@ def splits_from_flag(splits):
 
 def frames_per_second_from_flag(fps):
   """Returns an integer, or None for the frames as they are."""
-  if fps == reader.NATIVE:
+  if fps == resampling.NATIVE:
     return None
   try:
     rate = documents.whole_number(fps, '--fps')
   except errors.InputError:
     rate = 0
-  if not 1 <= rate <= reader.MAX_FRAMES_PER_SECOND:
+  if not 1 <= rate <= resampling.MAX_FRAMES_PER_SECOND:
     raise errors.InputError(
-      f'--fps: {documents.quote(fps)} is neither {reader.NATIVE} nor a whole '
-      f'number from 1 to {reader.MAX_FRAMES_PER_SECOND}'
+      f'--fps: {documents.quote(fps)} is neither {resampling.NATIVE} nor a '
+      f'whole number from 1 to {resampling.MAX_FRAMES_PER_SECOND}'
     )
   return rate
 

@@ -24,6 +24,7 @@ from two_stream import cli, recipe
 from two_stream.cluster import cluster_task
 from two_stream.records import clips, record_index, schema
 from two_stream.training import training_graph
+from two_stream.video import pixels
 
 v1 = tf.compat.v1
 FLAGS = flags.FLAGS
@@ -123,8 +124,8 @@ def clips_shape():
   return (
     FLAGS.batch_size,
     FLAGS.num_frames,
-    clips.video.CROP_SIZE,
-    clips.video.CROP_SIZE,
+    pixels.CROP_SIZE,
+    pixels.CROP_SIZE,
     recipe.STREAMS[FLAGS.stream].channels,
   )
 

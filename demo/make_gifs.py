@@ -7,7 +7,7 @@ import pathlib
 
 from two_stream import cli, files
 from two_stream.evaluation import animations, data_directory, sample_clips
-from two_stream.video import reader
+from two_stream.video import resampling
 
 _ROOT = pathlib.Path(__file__).parent.parent
 _DATA_DIR = cli.define_path(
@@ -31,7 +31,7 @@ def main():
     path = folder / f'{sample.stem}_{stream}.gif'
     with files.atomic_open(path) as output:
       output.write(
-        animations.encode(images, rate or reader.FRAMES_PER_SECOND, '.gif')
+        animations.encode(images, rate or resampling.FRAMES_PER_SECOND, '.gif')
       )
     print(f'{path}: {path.stat().st_size / 1000:.0f} kB')
 

@@ -10,7 +10,7 @@ import cv2
 
 from two_stream import errors
 from two_stream.preprocessing import one_video
-from two_stream.video import reader
+from two_stream.video import pixels, reader
 
 
 def nothing():
@@ -75,13 +75,13 @@ def read_and_count(path):
   read_video(path)
   threads, descriptors = _count('task'), _count('fd')
   most = []
-  resize = reader.resize
-  reader.resize = lambda *arguments: (
+  resize = pixels.resize
+  pixels.resize = lambda *arguments: (
     most.append(_count('task')) or resize(*arguments)
   )
   for _ in range(20):
     read_video(path)
-  reader.resize = resize
+  pixels.resize = resize
   return max(most) - threads, _count('fd') - descriptors
 
 

@@ -6,7 +6,7 @@ import pytest
 import small_videos
 
 from two_stream.evaluation import animations
-from two_stream.video import reader
+from two_stream.video import pixels
 
 
 def decode(encoded):
@@ -31,7 +31,7 @@ def test_an_animation_plays_the_frames_in_a_loop(ending, error):
 def test_frames_survive_the_networks_range():
   frames = small_videos.textured_frames(2)
   np.testing.assert_array_equal(
-    animations.rgb_frames(reader.scale_rgb(frames)), frames
+    animations.rgb_frames(pixels.scale_rgb(frames)), frames
   )
 
 

@@ -18,7 +18,7 @@ from two_stream import documents, errors, recipe
 from two_stream.cluster import cluster_task, tf_config
 from two_stream.datasets import mirroring, something_something
 from two_stream.evaluation import data_directory
-from two_stream.video import reader
+from two_stream.video import resampling
 
 FEW = 100
 
@@ -168,7 +168,7 @@ def check_id(sample_id):
 
 
 def check_frame_rate(rate):
-  assert rate is None or 1 <= rate <= reader.MAX_FRAMES_PER_SECOND
+  assert rate is None or 1 <= rate <= resampling.MAX_FRAMES_PER_SECOND
 
 
 def check_place(place):

@@ -10,7 +10,7 @@ import small_videos
 from two_stream import errors
 from two_stream.preprocessing import one_video, worker_pool
 from two_stream.records import schema
-from two_stream.video import reader
+from two_stream.video import pixels, reader, resampling
 
 
 @pytest.fixture(name='videos', scope='module')
@@ -40,14 +40,14 @@ def test_the_record_of_a_video_reads_back_as_its_clip(videos):
   record = one_video.encode_video(source(videos))
   rgb, flow = schema.read_clip(schema.serialize(record))
   frames, timestamps, _ = reader.read_video(videos / 'good.webm', short_side=48)
-  shown = reader.resample(timestamps)
+  shown = resampling.resample(timestamps)
   assert len(rgb) == len(flow) == len(shown) - 1 == 19
-  expected = reader.scale_rgb(frames[shown[:-1]])
+  expected = pixels.scale_rgb(frames[shown[:-1]])
   assert np.abs(rgb - expected).mean() * 127.5 < 2
   repeated = np.diff(shown) == 0
   assert repeated.any()
   assert not flow[repeated].any()
-  inner = flow[~repeated][:, 12:-12, 12:-12] * reader.FLOW_BOUND
+  inner = flow[~repeated][:, 12:-12, 12:-12] * pixels.FLOW_BOUND
   np.testing.assert_allclose(np.median(inner, (0, 1, 2)), [2, 0], atol=0.25)
 
 
@@ -129,22 +129,22 @@ def test_links_cannot_leave_the_folder(videos, tmp_path):
 
 
 def test_the_clip_for_the_network_has_both_streams(monkeypatch, videos):
-  monkeypatch.setattr(reader, 'SHORT_SIDE', 48)
-  monkeypatch.setattr(reader, 'CROP_SIZE', 32)
+  monkeypatch.setattr(pixels, 'SHORT_SIDE', 48)
+  monkeypatch.setattr(pixels, 'CROP_SIZE', 32)
   rgb, flow = one_video.clip_from_video(videos / 'good.webm')
   assert rgb.shape == (1, 19, 32, 32, 3)
   assert flow.shape == (1, 19, 32, 32, 2)
   assert rgb.dtype == flow.dtype == np.float32
   # The same clip read from a record, cropped, but for what compression loses.
   record = schema.serialize(one_video.encode_video(source(videos)))
-  stored_rgb, stored_flow = map(reader.center_crop, schema.read_clip(record))
+  stored_rgb, stored_flow = map(pixels.center_crop, schema.read_clip(record))
   assert np.abs(rgb[0] - stored_rgb).mean() * 127.5 < 2
   assert np.abs(flow[0] - stored_flow).max() <= 0.5 / 127 + 1e-6
 
 
 def test_a_clip_of_too_many_frames_is_refused(monkeypatch, videos):
   """A high rate shows few frames very often."""
-  monkeypatch.setattr(reader, 'MAX_FRAMES', 19)
+  monkeypatch.setattr(pixels, 'MAX_FRAMES', 19)
   with pytest.raises(errors.InputError, match='20 frames at 25 a second'):
     one_video.clip_from_video(videos / 'good.webm')
 

@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from two_stream import errors
 from two_stream.records import schema
-from two_stream.video import reader
+from two_stream.video import pixels
 
 FRAME_INDEX = [0, 0, 1, 2, 2, 2, 3]
 
@@ -94,10 +94,10 @@ def test_reading_gives_both_streams_equally_long(clip, record):
   assert rgb.shape == (6, 48, 64, 3)
   assert flow.shape == (6, 48, 64, 2)
   assert rgb.dtype == flow.dtype == np.float32
-  shown = reader.scale_rgb(frames[FRAME_INDEX[:-1]])
+  shown = pixels.scale_rgb(frames[FRAME_INDEX[:-1]])
   assert np.abs(rgb - shown).mean() < 2 / 127.5
   zero = np.zeros_like(flows[0])
-  moved = reader.scale_flow(
+  moved = pixels.scale_flow(
     np.stack([zero, flows[0], flows[1], zero, zero, flows[2]])
   )
   assert np.abs(flow - moved).max() <= 0.5 / 127 + 1e-6

@@ -14,7 +14,7 @@ import small_videos
 
 from two_stream import errors
 from two_stream.evaluation import report_page
-from two_stream.video import reader
+from two_stream.video import pixels
 
 NAMES = ['Resting', 'Pushing <b>something</b> & "more"', 'Falling']
 LOGITS = {
@@ -26,7 +26,7 @@ LOGITS = {
 def make_clips():
   frames = small_videos.textured_frames(10, (224, 224))
   flow = np.full([10, 224, 224, 2], (0.1, 0), np.float32)
-  return {'rgb': reader.scale_rgb(frames)[np.newaxis], 'flow': flow[np.newaxis]}
+  return {'rgb': pixels.scale_rgb(frames)[np.newaxis], 'flow': flow[np.newaxis]}
 
 
 class Page(html.parser.HTMLParser):

@@ -18,7 +18,7 @@ import small_videos
 
 from two_stream import errors
 from two_stream.evaluation import sample_clips
-from two_stream.video import reader
+from two_stream.video import pixels
 
 ROOT = pathlib.Path(__file__).parents[1]
 
@@ -207,7 +207,7 @@ def test_a_claimed_length_that_no_clip_has_is_refused(prefix, frames):
 
 def test_the_longest_clip_must_be_there(prefix):
   """Nothing is believed before it is compared with the file's size."""
-  header = HEADER.replace('9', str(reader.MAX_FRAMES))
+  header = HEADER.replace('9', str(pixels.MAX_FRAMES))
   write_array(prefix, header, num_bytes=1000)
   with pytest.raises(errors.InputError, match='breaks off after 1000 bytes'):
     sample_clips.load(prefix, ['rgb'])

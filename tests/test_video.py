@@ -12,7 +12,7 @@ import small_videos
 from hypothesis import strategies as st
 
 from two_stream import errors
-from two_stream.video import reader
+from two_stream.video import pixels, reader, resampling
 
 SAMPLE = pathlib.Path(__file__).parents[1] / 'data' / 'sample.webm'
 
@@ -42,13 +42,13 @@ def test_frames_are_rgb_and_timestamps_microseconds(tmp_path):
 )
 def test_the_smaller_side_becomes_256_and_the_aspect_stays(size, expected):
   frame = np.zeros((size[1], size[0], 3), np.uint8)
-  assert reader.resize(frame).shape == (*expected, 3)
+  assert pixels.resize(frame).shape == (*expected, 3)
 
 
 def test_resizing_is_bilinear():
   ramp = np.tile(np.arange(0, 240, 10, np.uint8), (24, 1))
   frame = np.repeat(ramp[..., np.newaxis], 3, axis=-1)
-  larger = reader.resize(frame, 48)[10, :, 0].astype(float)
+  larger = pixels.resize(frame, 48)[10, :, 0].astype(float)
   centres = (np.arange(48) + 0.5) / 2 - 0.5
   np.testing.assert_allclose(larger, np.clip(centres, 0, 23) * 10, atol=0.6)
 
@@ -113,7 +113,7 @@ def assert_decoded_as_by_name(path, short_side):
   frames, timestamps, truncated = reader.read_video(path, short_side)
   expected, milliseconds = decode_by_name(path)
   np.testing.assert_array_equal(
-    frames, [reader.resize(frame, short_side)[..., ::-1] for frame in expected]
+    frames, [pixels.resize(frame, short_side)[..., ::-1] for frame in expected]
   )
   assert timestamps.tolist() == [round(1000 * ms) for ms in milliseconds]
   assert not truncated
@@ -289,7 +289,7 @@ def test_reading_keeps_no_file_open(tmp_path):
 def test_long_clips_end_with_an_error_and_not_all_memory(tmp_path, monkeypatch):
   path = small_videos.write_video(tmp_path / 'a.webm')
   with monkeypatch.context() as patch:
-    patch.setattr(reader, 'MAX_CLIP_BYTES', 5 * 48 * 64 * 3)
+    patch.setattr(pixels, 'MAX_CLIP_BYTES', 5 * 48 * 64 * 3)
     with pytest.raises(errors.InputError, match='cut it into clips'):
       reader.read_video(path, short_side=48)
   with monkeypatch.context() as patch:
@@ -409,14 +409,14 @@ def test_resampling_equals_the_rule_word_by_word(
   first, gaps, frames_per_second
 ):
   timestamps = np.cumsum([first, *gaps])
-  shown = reader.resample(timestamps, frames_per_second)
+  shown = resampling.resample(timestamps, frames_per_second)
   expected = reference_resample(timestamps.tolist(), frames_per_second)
   assert shown.tolist() == expected
 
 
 def test_twelve_frames_a_second_repeat_every_frame_about_twice():
   timestamps = np.round(np.arange(48) * 1e6 / 12).astype(np.int64)
-  shown = reader.resample(timestamps)
+  shown = resampling.resample(timestamps)
   assert len(shown) == round(25 * 47 / 12) + 1
   assert shown[:10].tolist() == [0, 0, 1, 1, 2, 2, 3, 3, 4, 4]
   assert set(np.diff(shown)) == {0, 1}
@@ -424,15 +424,15 @@ def test_twelve_frames_a_second_repeat_every_frame_about_twice():
 
 
 def test_scaling_covers_minus_one_to_one():
-  pixels = np.array([0, 255], np.uint8)
-  assert reader.scale_rgb(pixels).tolist() == [-1, 1]
+  frames = np.array([0, 255], np.uint8)
+  assert pixels.scale_rgb(frames).tolist() == [-1, 1]
   flow = np.array([-50.0, -20, 0, 10, 20.5])
-  assert reader.scale_flow(flow).tolist() == [-1, -1, 0, 0.5, 1]
-  assert reader.scale_flow(flow).dtype == np.float32
+  assert pixels.scale_flow(flow).tolist() == [-1, -1, 0, 0.5, 1]
+  assert pixels.scale_flow(flow).dtype == np.float32
 
 
 def test_the_crop_is_central():
   image = np.arange(256 * 341).reshape(1, 256, 341, 1)
-  crop = reader.center_crop(image)
+  crop = pixels.center_crop(image)
   assert crop.shape == (1, 224, 224, 1)
   assert crop[0, 0, 0, 0] == 16 * 341 + 58

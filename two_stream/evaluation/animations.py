@@ -7,7 +7,7 @@ colour wheel of `flow_wheel`: white does not move.
 import cv2
 import numpy as np
 
-from two_stream.video import reader
+from two_stream.video import pixels
 
 # A GIF is several times larger than a WebP, but shown everywhere. In OpenCV's
 # terms 8 is 256 colours for each frame and 3 is no dither, which would flicker.
@@ -41,7 +41,7 @@ def encode(frames, frames_per_second, ending):
 
 def rgb_frames(clip):
   """Maps the network's RGB, [-1, 1], back to uint8."""
-  return np.rint((np.clip(clip, -1, 1) + 1) * 127.5).astype(np.uint8)
+  return pixels.unscale_rgb(clip)
 
 
 def flow_frames(clip):
@@ -53,7 +53,7 @@ def flow_frames(clip):
   Returns:
     (uint8 [T, H, W, 3], RGB; pixels a frame that have the fullest colour).
   """
-  flow = clip * reader.FLOW_BOUND
+  flow = clip * pixels.FLOW_BOUND
   # A few wild vectors would leave the rest pale; noise is to stay pale.
   longest = max(1.0, float(np.percentile(np.linalg.norm(flow, axis=-1), 99.5)))
   return np.stack([colour_flow(frame / longest) for frame in flow]), longest

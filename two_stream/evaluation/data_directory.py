@@ -15,7 +15,7 @@ import pathlib
 from two_stream import documents, errors
 from two_stream.datasets import something_something
 from two_stream.records import shard_folder
-from two_stream.video import reader
+from two_stream.video import resampling
 
 Evaluation = collections.namedtuple('Evaluation', 'streams label_map suffix')
 Evaluation.__doc__ = """What one --eval_type stands for.
@@ -167,10 +167,10 @@ def frames_per_second(data_dir):
   """
   path = pathlib.Path(data_dir, shard_folder.PARAMETERS)
   if not os.path.lexists(path):
-    return reader.FRAMES_PER_SECOND
+    return resampling.FRAMES_PER_SECOND
   remedy = (
     'copy it again from the folder of the records, or remove it for '
-    f'{reader.FRAMES_PER_SECOND} frames a second'
+    f'{resampling.FRAMES_PER_SECOND} frames a second'
   )
   try:
     content = documents.read_json(path)
@@ -180,11 +180,12 @@ def frames_per_second(data_dir):
     rate = content['parameters']['frames_per_second']
   except (LookupError, TypeError):
     rate = None
-  if rate == reader.NATIVE:
+  if rate == resampling.NATIVE:
     return None
-  if type(rate) is not int or not 1 <= rate <= reader.MAX_FRAMES_PER_SECOND:
+  if type(rate) is not int or not 1 <= rate <= resampling.MAX_FRAMES_PER_SECOND:
     raise errors.InputError(
       f'{path} does not tell the frames_per_second of the records '
-      f'({reader.NATIVE!r}, or 1 to {reader.MAX_FRAMES_PER_SECOND}); {remedy}'
+      f'({resampling.NATIVE!r}, or 1 to {resampling.MAX_FRAMES_PER_SECOND}); '
+      f'{remedy}'
     )
   return rate

@@ -10,7 +10,7 @@ import string
 
 from two_stream import errors, files
 from two_stream.evaluation import accuracy, animations, ranking
-from two_stream.video import reader
+from two_stream.video import resampling
 
 _NUM_CLASSES = 5
 
@@ -96,7 +96,7 @@ def make(sample, clips, logits, names, frames_per_second):
     title=html.escape(best[2]),
     subtitle=html.escape(_describe(sample, num_frames, frames_per_second)),
     figures='\n'.join(
-      _figures(clips, frames_per_second or reader.FRAMES_PER_SECOND)
+      _figures(clips, frames_per_second or resampling.FRAMES_PER_SECOND)
     ),
     charts='\n'.join(
       _chart(accuracy.ROWS[stream], rows) for stream, rows in answers.items()

@@ -11,16 +11,16 @@ import numpy as np
 
 from two_stream import errors, files, recipe
 from two_stream.preprocessing import one_video
-from two_stream.video import reader
+from two_stream.video import pixels, resampling
 
-_SIZE = reader.CROP_SIZE
+_SIZE = pixels.CROP_SIZE
 _HEADER_READERS = {
   (1, 0): np.lib.format.read_array_header_1_0,
   (2, 0): np.lib.format.read_array_header_2_0,
 }
 
 
-def load(sample, streams, frames_per_second=reader.FRAMES_PER_SECOND):
+def load(sample, streams, frames_per_second=resampling.FRAMES_PER_SECOND):
   """Loads the clips of a sample.
 
   Args:
@@ -94,9 +94,9 @@ def _check_kind(shape, dtype, channels, name):
       f'{name} has {shape[1]} frames; the network needs at least '
       f'{recipe.MIN_FRAMES}'
     )
-  if shape[1] > reader.MAX_FRAMES:
+  if shape[1] > pixels.MAX_FRAMES:
     raise errors.InputError(
-      f'{name} has {shape[1]} frames; a clip has at most {reader.MAX_FRAMES}, '
+      f'{name} has {shape[1]} frames; a clip has at most {pixels.MAX_FRAMES}, '
       'cut it into clips first'
     )
   if not np.issubdtype(dtype, np.floating):

@@ -23,7 +23,7 @@ from two_stream.records import (
   shard_folder,
 )
 from two_stream.terminal import progress
-from two_stream.video import reader
+from two_stream.video import resampling
 
 
 class Network(NamedTuple):
@@ -104,7 +104,7 @@ def class_names(data_dir, networks, records_dir):
     logging.warning(
       '%s: has %s frames a second and the networks were trained on %s',
       records_dir,
-      *(rate or reader.NATIVE for rate in rates[::-1]),
+      *(rate or resampling.NATIVE for rate in rates[::-1]),
     )
   return names
 

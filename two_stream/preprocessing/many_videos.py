@@ -18,7 +18,7 @@ from two_stream.datasets import something_something
 from two_stream.preprocessing import one_video, worker_pool
 from two_stream.records import schema, shard_folder, shards
 from two_stream.terminal import progress
-from two_stream.video import reader
+from two_stream.video import pixels, resampling
 
 SHARD_SIZE = 64
 VIDEO_TIMEOUT = 600.0
@@ -47,8 +47,8 @@ class Job(NamedTuple):
   output_dir: str
   splits: tuple = something_something.SPLITS
   num_workers: int = 1
-  frames_per_second: int | None = reader.FRAMES_PER_SECOND
-  short_side: int = reader.SHORT_SIDE
+  frames_per_second: int | None = resampling.FRAMES_PER_SECOND
+  short_side: int = pixels.SHORT_SIDE
   shard_size: int = SHARD_SIZE
   task_index: int = 0
   num_tasks: int = 1

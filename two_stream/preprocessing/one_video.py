@@ -17,7 +17,7 @@ import numpy as np
 from two_stream import errors
 from two_stream.datasets import something_something
 from two_stream.records import schema
-from two_stream.video import codecs, reader, tvl1
+from two_stream.video import codecs, pixels, reader, resampling, tvl1
 
 _LIBRARIES = ('numba', 'numpy', 'opencv-python')
 
@@ -39,8 +39,8 @@ class Source(NamedTuple):
   id: str
   label: str | None
   label_index: int | None
-  frames_per_second: int | None = reader.FRAMES_PER_SECOND
-  short_side: int = reader.SHORT_SIDE
+  frames_per_second: int | None = resampling.FRAMES_PER_SECOND
+  short_side: int = pixels.SHORT_SIDE
   keep_truncated: bool = False
 
 
@@ -80,7 +80,7 @@ def read_distinct_frames(path, frames_per_second, short_side, inside=None):
   if frames_per_second is None:
     shown = np.arange(len(source.frames))
   else:
-    shown = reader.resample(source.timestamps, frames_per_second)
+    shown = resampling.resample(source.timestamps, frames_per_second)
   if len(shown) < 2:
     raise errors.InputError(f'{path}: one frame only; flow needs two')
   distinct, frame_index = np.unique(shown, return_inverse=True)
@@ -99,7 +99,7 @@ def optical_flows(frames):
     yield tvl1.optical_flow(frame, next_frame)
 
 
-def clip_from_video(path, frames_per_second=reader.FRAMES_PER_SECOND):
+def clip_from_video(path, frames_per_second=resampling.FRAMES_PER_SECOND):
   """Prepares both inputs of the two-stream network from a video file.
 
   Args:
@@ -112,18 +112,18 @@ def clip_from_video(path, frames_per_second=reader.FRAMES_PER_SECOND):
 
   Raises:
     InputError: the file cannot be used, or the clip would have more than
-      `reader.MAX_FRAMES`.
+      `pixels.MAX_FRAMES`.
   """
-  source = read_distinct_frames(path, frames_per_second, reader.SHORT_SIDE)
-  if len(source.frame_index) > reader.MAX_FRAMES:
+  source = read_distinct_frames(path, frames_per_second, pixels.SHORT_SIDE)
+  if len(source.frame_index) > pixels.MAX_FRAMES:
     raise errors.InputError(
       f'{path}: {len(source.frame_index)} frames at {frames_per_second} a '
-      f'second; a clip has at most {reader.MAX_FRAMES}, cut it into clips first'
+      f'second; a clip has at most {pixels.MAX_FRAMES}, cut it into clips first'
     )
   rgb, flow = schema.expand(
-    reader.center_crop(source.frames),
+    pixels.center_crop(source.frames),
     [
-      reader.scale_flow(reader.center_crop(flow))
+      pixels.scale_flow(pixels.center_crop(flow))
       for flow in optical_flows(source.frames)
     ],
     source.frame_index,
@@ -180,12 +180,12 @@ def encode_video(source):
 def parameters(frames_per_second, short_side):
   """Everything that decides what a record holds, as values of JSON."""
   return {
-    'frames_per_second': frames_per_second or reader.NATIVE,
+    'frames_per_second': frames_per_second or resampling.NATIVE,
     'short_side': short_side,
     'interpolation': 'bilinear',
     'jpeg_quality': codecs.JPEG_QUALITY,
-    'flow_bound': reader.FLOW_BOUND,
-    'flow_code': f'{codecs.FLOW_ZERO} + round({codecs.FLOW_STEPS} v / bound)',
+    'flow_bound': pixels.FLOW_BOUND,
+    'flow_code': f'{pixels.FLOW_ZERO} + round({pixels.FLOW_STEPS} v / bound)',
     'tvl1': _public_constants(tvl1),
   }
 

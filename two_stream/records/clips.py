@@ -22,12 +22,12 @@ import i3d
 from two_stream import recipe
 from two_stream.datasets import mirroring
 from two_stream.records import schema
-from two_stream.video import codecs, reader
+from two_stream.video import pixels
 
 # How many records in place of a damaged one are tried. If all are damaged,
 # so is most of the data, and the error is raised.
 _ATTEMPTS = 10
-_SIZE = reader.CROP_SIZE
+_SIZE = pixels.CROP_SIZE
 
 
 class Reading(NamedTuple):
@@ -132,10 +132,7 @@ def _as_written():
 
 def scale(clip, stream):
   """Maps uint8 clips to the network's float32 in [-1, 1]."""
-  clip = tf.cast(clip, tf.float32)
-  if stream == 'rgb':
-    return clip / 127.5 - 1
-  return (clip - codecs.FLOW_ZERO) / codecs.FLOW_STEPS
+  return pixels.unit_range(tf.cast(clip, tf.float32), stream)
 
 
 def _training_clip(reading, number):
@@ -276,7 +273,7 @@ def _decode_flow(encoded, corner):
     return flow[top : top + _SIZE, left : left + _SIZE]
 
   def zero():
-    return tf.fill([_SIZE, _SIZE, 2], tf.constant(codecs.FLOW_ZERO, tf.uint8))
+    return tf.fill([_SIZE, _SIZE, 2], tf.constant(pixels.FLOW_ZERO, tf.uint8))
 
   return tf.cond(tf.strings.length(encoded) > 0, decode, zero)
 

@@ -34,7 +34,7 @@ from typing import NamedTuple
 import numpy as np
 
 from two_stream import errors, files
-from two_stream.video import codecs, reader
+from two_stream.video import codecs, pixels
 
 ID = 'example/id'
 DATA_PATH = 'clip/data_path'
@@ -337,4 +337,4 @@ def expand(frames, flows, frame_index):
       for i, following in zip(shown, frame_index[1:])
     ]
   )
-  return reader.scale_rgb(rgb), flow
+  return pixels.scale_rgb(rgb), flow

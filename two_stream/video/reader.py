@@ -14,22 +14,13 @@ import cv2
 import numpy as np
 
 from two_stream import errors, files
-
-FRAMES_PER_SECOND = 25
-NATIVE = 'native'  # In place of a rate: the source's own frames.
-MAX_FRAMES_PER_SECOND = 1000
-SHORT_SIDE = 256
-CROP_SIZE = 224
-FLOW_BOUND = 20.0  # Pixels; larger displacements are clipped.
+from two_stream.video import pixels
 
 # What one video may cost, so that a hostile or mistaken file ends with an error
 # instead of all memory: a minute, and the frames that 512 MiB hold, which are a
 # minute of 25 16:9 frames a second at the size above. 8K UHD may be the source.
 MAX_SECONDS = 60
-MAX_CLIP_BYTES = 512 * 2**20
 MAX_SOURCE_PIXELS = 7680 * 4320
-# Of a clip for the network, whose RGB frames then have as many bytes.
-MAX_FRAMES = MAX_CLIP_BYTES // (CROP_SIZE * CROP_SIZE * 3)
 
 # FFmpeg's names of the formats that are read: those whose files hold their own
 # frames. A file of any other format may be a list of files or addresses that
@@ -80,7 +71,7 @@ class Video(NamedTuple):
   truncated: bool
 
 
-def read_video(path, short_side=SHORT_SIDE, inside=None):
+def read_video(path, short_side=pixels.SHORT_SIDE, inside=None):
   """Decodes a video, resizing each frame as it comes.
 
   Frames whose timestamp does not increase are dropped, as MediaPipe's
@@ -103,7 +94,7 @@ def read_video(path, short_side=SHORT_SIDE, inside=None):
     for frame, timestamp in _decode(capture):
       if timestamps and timestamp <= timestamps[-1]:
         continue
-      frames.append(resize(frame, short_side)[..., ::-1])  # BGR to RGB
+      frames.append(pixels.resize(frame, short_side)[..., ::-1])  # BGR to RGB
       timestamps.append(timestamp)
       _check_limits(path, frames, timestamps)
     if not frames:
@@ -168,11 +159,11 @@ def _check_limits(path, frames, timestamps):
     raise errors.InputError(f'{path}: the frame size changes midway')
   if (
     timestamps[-1] - timestamps[0] > MAX_SECONDS * 1_000_000
-    or len(frames) * frames[0].nbytes > MAX_CLIP_BYTES
+    or len(frames) * frames[0].nbytes > pixels.MAX_CLIP_BYTES
   ):
     raise errors.InputError(
       f'{path}: longer than {MAX_SECONDS} seconds or '
-      f'{MAX_CLIP_BYTES >> 20} MiB of frames; cut it into clips first'
+      f'{pixels.MAX_CLIP_BYTES >> 20} MiB of frames; cut it into clips first'
     )
 
 
@@ -199,65 +190,3 @@ def _ends_early(timestamps, capture):
   duration = 1e6 * count / rate
   longest = max(np.diff(timestamps), default=0)
   return bool(timestamps[-1] + longest + 1e6 / rate < duration)
-
-
-def resize(frame, short_side=SHORT_SIDE):
-  """Resizes to `short_side`, up or down, keeping the aspect; bilinear."""
-  height, width = frame.shape[:2]
-  scale = short_side / min(height, width)
-  size = (
-    max(short_side, round(width * scale)),
-    max(short_side, round(height * scale)),
-  )
-  if size[0] * size[1] * 3 > MAX_CLIP_BYTES:
-    raise errors.InputError(f'a frame of {width} x {height} is no video frame')
-  return cv2.resize(frame, size, interpolation=cv2.INTER_LINEAR)
-
-
-def resample(timestamps, frames_per_second=FRAMES_PER_SECOND):
-  """Tells which frame each tick of a constant frame rate shows.
-
-  The rule of MediaPipe's PacketResampler, with which DeepMind sampled: time is
-  cut into periods centred on the ticks k / frames_per_second. A tick shows the
-  frame of its period that is nearest to it, the later one of two equally near;
-  the tick of an empty period repeats the most recent frame. Ticks run from the
-  first frame's period to the last frame's. All in integers, so no rounding.
-
-  Args:
-    timestamps: int64 [N], microseconds, strictly increasing, N >= 1.
-    frames_per_second: the new rate, an integer.
-
-  Returns:
-    int64 [K], non-decreasing: tick k shows frame `result[k]`.
-  """
-  second = 1_000_000
-  ticks = np.asarray(timestamps, np.int64) * frames_per_second
-  periods = (ticks + second // 2) // second
-  distances = np.abs(ticks - periods * second)
-  later_first = -np.arange(len(ticks))
-  order = np.lexsort((later_first, distances, periods))
-  occupied, first = np.unique(periods[order], return_index=True)
-  nearest = order[first]
-
-  every_period = np.arange(periods[0], periods[-1] + 1)
-  most_recent = np.searchsorted(periods, every_period, side='right') - 1
-  most_recent[occupied - periods[0]] = nearest
-  return most_recent
-
-
-def center_crop(images):
-  """Cuts the middle 224 x 224 pixels out of [..., H, W, channels]."""
-  height, width = images.shape[-3:-1]
-  top, left = (height - CROP_SIZE) // 2, (width - CROP_SIZE) // 2
-  return images[..., top : top + CROP_SIZE, left : left + CROP_SIZE, :]
-
-
-def scale_rgb(frames):
-  """Maps uint8 0..255 to float32 [-1, 1]."""
-  return frames.astype(np.float32) / np.float32(127.5) - np.float32(1)
-
-
-def scale_flow(flow):
-  """Clips pixels to [-20, 20] and maps them to float32 [-1, 1]."""
-  bound = np.float32(FLOW_BOUND)
-  return np.clip(flow, -bound, bound).astype(np.float32) / bound

@@ -1,0 +1,47 @@
+"""Which source frame a clip of a constant frame rate shows at each tick.
+
+DeepMind prepared Kinetics at 25 frames a second (README of
+google-deepmind/kinetics-i3d) with MediaPipe's PacketResampler. This module
+holds that rule, in integer arithmetic, so that nothing is rounded.
+"""
+
+import numpy as np
+
+FRAMES_PER_SECOND = 25
+# This value of a frame rate means: keep the frames of the source as they are.
+NATIVE = 'native'
+MAX_FRAMES_PER_SECOND = 1000
+
+_SECOND = 1_000_000  # Microseconds.
+
+
+def resample(
+  timestamps: np.ndarray, frames_per_second: int = FRAMES_PER_SECOND
+) -> np.ndarray:
+  """Tells which frame each tick of a constant frame rate shows.
+
+  Time is cut into periods, which are centred on the ticks
+  k / frames_per_second. A tick shows the frame of its period that is nearest
+  to the tick. Of two frames equally near, the tick shows the later one. Where
+  a period has no frame, the tick repeats the most recent frame. The first tick
+  is that of the first frame's period, the last tick that of the last frame's.
+
+  Args:
+    timestamps: int64 [N], microseconds, strictly increasing, N >= 1.
+    frames_per_second: the new rate.
+
+  Returns:
+    int64 [K], non-decreasing: tick k shows frame `result[k]`.
+  """
+  ticks = np.asarray(timestamps, np.int64) * frames_per_second
+  periods = (ticks + _SECOND // 2) // _SECOND
+  distances = np.abs(ticks - periods * _SECOND)
+  later_first = -np.arange(len(ticks))
+  order = np.lexsort((later_first, distances, periods))
+  occupied, first = np.unique(periods[order], return_index=True)
+  nearest = order[first]
+
+  every_period = np.arange(periods[0], periods[-1] + 1)
+  most_recent = np.searchsorted(periods, every_period, side='right') - 1
+  most_recent[occupied - periods[0]] = nearest
+  return most_recent

@@ -316,6 +316,22 @@ def test_clips_are_flipped_unless_the_run_is_not_to(
   assert (said if flip else 'no clip is flipped') in caplog.text
 
 
+def test_the_evaluator_tells_of_clips_that_it_cannot_read(
+  data, tmp_path, caplog
+):
+  (path,) = shards.find(
+    shutil.copytree(data, tmp_path / 'records'), 'validation'
+  )
+  index = record_index.build([path])
+  content = bytearray(path.read_bytes())
+  content[index.offsets[1] + 500] ^= 255
+  path.write_bytes(content)
+  labels = [5 % 3, 7 % 3]
+  classify = lambda clip: np.eye(3)[[labels.pop(0) for _ in clip]]
+  assert evaluator.evaluate(classify, 'rgb', index) == [1, 1]
+  assert f'1 of 3 clips of {path}... cannot be read' in caplog.text
+
+
 def test_a_loss_that_is_not_finite_ends_the_run_before_it_is_applied(
   data, tmp_path
 ):

@@ -179,6 +179,14 @@ def evaluate(classify, stream, index):
   for batch, batch_logits in clip_batches.of_clips(classify, stream, elements):
     labels.extend(element['label'] for element in batch)
     logits.extend(batch_logits)
+  if len(labels) < len(index):
+    logging.warning(
+      '%d of %d clips of %s... cannot be read: they are damaged, or their '
+      'shards were replaced since the start; they count nowhere',
+      len(index) - len(labels),
+      len(index),
+      index.paths[0],
+    )
   shares = (
     accuracy.top_k(np.array(logits), np.array(labels)) if labels else None
   )

@@ -171,7 +171,7 @@ def test_a_checkpoint_that_is_replaced_while_it_is_read_is_read_again(
 
   monkeypatch.setattr(classifier, 'load', replaced)
   evaluator.follow(job(data, tmp_path))
-  assert 'model.ckpt-9 changed while it was read' in caplog.text
+  assert 'model.ckpt-9.index: changed while it was used' in caplog.text
   assert read == ['model.ckpt-9'] * 2
   assert evaluated(tmp_path) == [9]
 
@@ -184,3 +184,18 @@ def test_a_checkpoint_under_another_steps_name_does_not_count(
     evaluator.follow(job(data, tmp_path))
   assert 'is of step 5' in caplog.text
   assert evaluated(tmp_path) == []
+
+
+def test_shards_that_are_replaced_give_no_result(tmp_path, monkeypatch):
+  (path,) = small_records.write(tmp_path, 'validation', ((1,),))
+  save(tmp_path / 'run', 9)
+
+  def evaluate(*_):
+    path.rename(tmp_path / 'old')
+    small_records.write(tmp_path, 'validation', ((1,),))
+    return 0.5, 1.0
+
+  monkeypatch.setattr(evaluator, 'evaluate', evaluate)
+  with pytest.raises(errors.InputError, match='validation shards changed'):
+    evaluator.follow(job(tmp_path, tmp_path / 'run'))
+  assert evaluated(tmp_path / 'run') == []

@@ -536,10 +536,10 @@ def test_training_survives_kill_9(task, num_backup, records, tmp_path):
   assert saved_step(train_dir) == MAX_STEPS
   assert (train_dir / 'export' / 'model.ckpt.index').exists()
   assert f'step {MAX_STEPS}: top-1 ' in output  # The evaluator.
-  for step in initial_weights.saved_steps(train_dir):
+  for saved in initial_weights.saved_steps(train_dir):
     # With a backup, steps go on without the chief; not while it saves.
-    checkpoint = tf.train.load_checkpoint(str(train_dir / f'model.ckpt-{step}'))
-    assert checkpoint.get_tensor('global_step') == step
+    path = initial_weights.checkpoint_path(train_dir, saved)
+    assert tf.train.load_variable(path, 'global_step') == saved
   continued = re.findall(r'continuing from \S*/model.ckpt-(\d+)\n', output)
   if task.job == 'worker':
     assert not continued

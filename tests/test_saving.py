@@ -67,7 +67,7 @@ def train(folder, max_steps, losses=(SOUND,), weights=(1.0,), seconds=0.0):
   clips = []
   with tf.Graph().as_default():
     replica = stand_in(losses, weights)
-    saver = v1.train.Saver(max_to_keep=5, save_relative_paths=True)
+    saver = saving.make_saver()
     hook = saving.SaveCheckpoints(replica, saver, folder, max_steps, seconds)
     with v1.train.MonitoredTrainingSession(
       checkpoint_dir=str(folder),
@@ -107,6 +107,16 @@ def test_a_clock_that_is_set_back_stops_no_checkpoints(tmp_path, monkeypatch):
   monkeypatch.setattr(time, 'time', lambda: next(clock))
   train(tmp_path, 3, seconds=1e-6)
   assert initial_weights.saved_steps(tmp_path) == [0, 1, 2, 3]
+
+
+def test_a_clock_that_is_set_forward_leaves_five_checkpoints(
+  tmp_path, monkeypatch
+):
+  """As on a machine that starts in 1970 and asks for the time later."""
+  clock = itertools.count(0, 2 * 365 * 24 * 3600)
+  monkeypatch.setattr(time, 'time', lambda: next(clock))
+  train(tmp_path, 9)
+  assert initial_weights.saved_steps(tmp_path) == [5, 6, 7, 8, 9]
 
 
 def test_a_loss_that_jumps_and_comes_back_ends_nothing(tmp_path, caplog):

@@ -8,10 +8,10 @@ import time
 import numpy as np
 import tensorflow as tf
 
-from two_stream import errors, files, recipe
+from two_stream import errors, identity, recipe
 from two_stream.evaluation import accuracy, clip_batches
 from two_stream.networks import checkpoint_files, classifier
-from two_stream.records import clips, record_index
+from two_stream.records import clips, record_index, shards
 from two_stream.terminal import progress
 from two_stream.training import initial_weights, summaries, training_folder
 
@@ -20,8 +20,8 @@ v1 = tf.compat.v1
 SPLIT = 'validation'
 
 _POLL_SECONDS = 1.0
-_STEP = 'global_step'
 _FILES = ('.index', '.data-00000-of-00001')  # Of a training checkpoint.
+_STEP = 'global_step'
 
 
 def follow(job):
@@ -34,12 +34,13 @@ def follow(job):
     job: a `sync_replicas.Job`.
 
   Raises:
-    InputError: if the shards cannot be used, this task was told otherwise than
-      the chief (see training_folder.py), or for `job.wait_minutes` beyond
-      the time between checkpoints no new one came.
+    InputError: if the shards cannot be used or are replaced, this task was told
+      otherwise than the chief (see training_folder.py), or for
+      `job.wait_minutes` beyond the time between checkpoints no new one came.
   """
   stream = job.hyperparameters.stream
   scope = recipe.STREAMS[stream].scope
+  shards_before = _state(shards.find(job.records_dir, SPLIT))
   index = record_index.of_split(job.records_dir, SPLIT)
   with tf.Graph().as_default():  # The writer of TensorFlow 1 asks for one.
     writer = v1.summary.FileWriter(str(pathlib.Path(job.train_dir, 'eval')))
@@ -58,6 +59,11 @@ def follow(job):
       checkpoints.leave(step)
       continue
     top_1, top_5 = evaluate(classify, stream, index)
+    if _state(index.paths) != shards_before:
+      raise errors.InputError(
+        f'{job.records_dir}: its {SPLIT} shards changed while they were used; '
+        'run again'
+      )
     logging.info('step %d: top-1 %.4f, top-5 %.4f', step, top_1, top_5)
     shares = {'top_1': top_1, 'top_5': top_5}
     summaries.write(writer, 'validation', shares, step)
@@ -103,11 +109,7 @@ class _Checkpoints:
     return None
 
   def _state(self, step):
-    try:
-      stats = [path.stat() for path in _files(self._path(step))]
-    except OSError:
-      return None
-    return [(each.st_ino, each.st_size, each.st_mtime_ns) for each in stats]
+    return _state(_files(self._path(step)))
 
   def _path(self, step):
     return initial_weights.checkpoint_path(self._job.train_dir, step)
@@ -128,6 +130,18 @@ def _files(path):
   return [pathlib.Path(f'{path}{end}') for end in _FILES]
 
 
+def _state(paths):
+  """What tells a file from another that took its place; None if one is gone.
+
+  No program can choose the time of change (ctime).
+  """
+  try:
+    stats = [pathlib.Path(path).stat() for path in paths]
+  except OSError:
+    return None
+  return [(each.st_ino, each.st_size, each.st_ctime_ns) for each in stats]
+
+
 def _read_unchanged(path, step, scope):
   """Loads the network of a training checkpoint, see `classifier.load`.
 
@@ -137,11 +151,10 @@ def _read_unchanged(path, step, scope):
     InputError: if it cannot be used, or not all that was read was of one
       checkpoint and of that step.
   """
-  before = files.digest(*_files(path))
+  seen = identity.Identity(*_files(path))
   classify = classifier.load(path, scope)
   found = _stored_step(path)
-  if files.digest(*_files(path)) != before:
-    raise errors.InputError(f'{path} changed while it was read')
+  seen.check()
   if found != step:
     raise errors.InputError(f'{path} is of step {found}, unlike its name')
   return classify

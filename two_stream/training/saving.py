@@ -21,6 +21,20 @@ v1 = tf.compat.v1
 _LAST_LOOKS = 10
 
 
+def make_saver():
+  """Makes the tf.compat.v1.train.Saver of all variables of the graph.
+
+  It keeps the five newest checkpoints, whatever the clock says, and lists them
+  by relative paths, so that the folder can be moved.
+  """
+  return v1.train.Saver(
+    max_to_keep=5,
+    # By default another one from time to time, by the wall clock.
+    keep_checkpoint_every_n_hours=float('inf'),
+    save_relative_paths=True,
+  )
+
+
 class SaveCheckpoints(v1.train.SessionRunHook):
   """Saves the state of training, and ends it when it has gone wrong.
 

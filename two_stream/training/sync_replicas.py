@@ -227,8 +227,7 @@ def _loop(job, place, replica, target, init_fn, index, watching):
     replica.graph.as_default(),
     v1.device(cluster_task.variable_placement(place)),
   ):
-    # Relative paths, so that the folder can be moved.
-    saver = v1.train.Saver(max_to_keep=5, save_relative_paths=True)
+    saver = saving.make_saver()
     sign_off = cluster_task.sign_off_ops(place)
     scaffold = v1.train.Scaffold(init_fn=init_fn, saver=saver)
     save = None
@@ -251,6 +250,8 @@ def _loop(job, place, replica, target, init_fn, index, watching):
         save_summaries_steps=None,
         save_summaries_secs=None,
         log_step_count_steps=None,
+        # A limit would be measured by a clock that may be set.
+        max_wait_secs=float('inf'),
         # The chief's thread waits for gradients, which nobody sends any more.
         stop_grace_period_secs=1,
         config=place.session_config(),

@@ -264,6 +264,15 @@ def test_an_index_of_gigabytes_is_not_read(tmp_path):
   assert_refused(tmp_path / 'a', 'its index has more than')
 
 
+def test_a_block_larger_than_any_network_needs_is_not_read(tmp_path):
+  """Though the file of the old format is as large: it takes no room."""
+  with (tmp_path / 'a').open('wb') as stream:
+    stream.truncate(1 << 40)
+    stream.seek(0, os.SEEK_END)
+    stream.write(small_tables.footer(0, 1 << 39))
+  assert_refused(tmp_path / 'a', f'a block of {1 << 39} bytes')
+
+
 def test_every_cut_and_every_changed_byte_is_found(tmp_path):
   """Of an index, and of a file of the old format, where they mean anything."""
   value = np.arange(3, dtype=np.float32)

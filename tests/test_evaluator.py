@@ -17,12 +17,12 @@ from two_stream.training import evaluator
 v1 = tf.compat.v1
 
 
-def save(folder, step, name=None):
+def save(folder, step, name=None, variable='global_step'):
   """Writes the training checkpoint of a step, which is all that it holds."""
   folder.mkdir(parents=True, exist_ok=True)
   tf.raw_ops.SaveV2(
     prefix=str(folder / f'model.ckpt-{step if name is None else name}'),
-    tensor_names=['global_step'],
+    tensor_names=[variable],
     shape_and_slices=[''],
     tensors=[tf.constant(step, tf.int64)],
   )
@@ -199,3 +199,11 @@ def test_shards_that_are_replaced_give_no_result(tmp_path, monkeypatch):
   with pytest.raises(errors.InputError, match='validation shards changed'):
     evaluator.follow(job(tmp_path, tmp_path / 'run'))
   assert evaluated(tmp_path / 'run') == []
+
+
+def test_a_checkpoint_without_a_step_does_not_count(data, tmp_path, caplog):
+  save(tmp_path, 9, variable='something_else')
+  with pytest.raises(errors.InputError, match='model.ckpt-9'):
+    evaluator.follow(job(data, tmp_path))
+  assert 'model.ckpt-9 does not tell its step' in caplog.text
+  assert evaluated(tmp_path) == []

@@ -10,12 +10,14 @@ import time
 
 import numpy as np
 import pytest
+import reference
 import small_networks
 import small_records
+import tensorflow as tf
 
 from two_stream import errors, files, recipe
 from two_stream.evaluation import data_directory, logit_parts, split_evaluation
-from two_stream.networks import classifier
+from two_stream.networks import checkpoint_files, checkpoints, classifier
 from two_stream.records import clips, record_index, schema, shards
 
 ROOT = pathlib.Path(__file__).parent.parent
@@ -35,8 +37,7 @@ _original_classifier = classifier.load
 
 def load(path, scope):
   """The classifier of what the files hold now, compiled once."""
-  ends = ('.index', '.data-00000-of-00001')
-  key = scope, files.digest(*(f'{path}{end}' for end in ends))
+  key = scope, files.digest(*checkpoint_files.load(path).files)
   if key not in _compiled:
     _compiled[key] = _original_classifier(path, scope)
   return _compiled[key]
@@ -83,7 +84,7 @@ def classify_all(original, serialized):
     for stream in STREAMS
     for name in ('scratch', 'other')
     for classify in [
-      classifier(
+      classifier.load(
         original / f'checkpoints/{stream}_{name}/model.ckpt',
         recipe.STREAMS[stream].scope,
       )
@@ -254,6 +255,29 @@ def test_a_shard_replaced_between_runs_with_size_and_time_kept(
     before.st_mtime_ns,
   )
   expect(folder.compute(tmp_path / 'parts'), right, (*CLIPS[0], *REVERSED))
+
+
+def test_a_checkpoint_of_several_files_is_evaluated(folder, right, tmp_path):
+  """As a sharded tf.compat.v1.train.Saver writes it; all of its files count."""
+  path = folder.path / 'checkpoints' / 'rgb_scratch' / 'model.ckpt'
+  values = checkpoints.read(path)
+  names = sorted(values)
+  parts = [tmp_path / 'part0', tmp_path / 'part1']
+  for part, chosen in zip(parts, (names[::2], names[1::2])):
+    reference.write_checkpoint(
+      part, {f'RGB/inception_i3d/{name}': values[name] for name in chosen}
+    )
+  for file in path.parent.iterdir():
+    file.unlink()
+  tf.raw_ops.MergeV2Checkpoints(
+    checkpoint_prefixes=[str(part) for part in parts],
+    destination_prefix=str(path),
+  )
+  expect(folder.compute(tmp_path / 'out'), right, range(4))
+  last = path.with_name('model.ckpt.data-00001-of-00002')
+  last.write_bytes(last.read_bytes()[:-1] + b'?')
+  with pytest.raises(errors.InputError, match='wrong checksum'):
+    folder.compute(tmp_path / 'out')
 
 
 @pytest.mark.parametrize('moment', ['before', 'after'])

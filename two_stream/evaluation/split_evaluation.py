@@ -14,7 +14,7 @@ import numpy as np
 from two_stream import errors, identity, recipe
 from two_stream.datasets import something_something
 from two_stream.evaluation import clip_batches, data_directory, logit_parts
-from two_stream.networks import checkpoints, classifier
+from two_stream.networks import checkpoint_files, checkpoints, classifier
 from two_stream.records import (
   clips,
   framing,
@@ -180,9 +180,7 @@ class _Shards:
 
 def _parts(network, checkpoint, num_classes, contents, folder, bar):
   """Yields (shard, `logit_parts.Part`) of one network, read or computed."""
-  seen = identity.Identity(
-    *(f'{checkpoint}{end}' for end in ('.index', '.data-00000-of-00001'))
-  )
+  seen = identity.Identity(*checkpoint_files.load(checkpoint).files)
   store = logit_parts.Parts(folder, seen.digest, num_classes)
   classify = None
   for shard in contents.index.paths:

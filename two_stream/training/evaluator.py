@@ -19,6 +19,7 @@ v1 = tf.compat.v1
 
 SPLIT = 'validation'
 
+_STEP = 'global_step'
 _POLL_SECONDS = 1.0
 _FILES = ('.index', '.data-00000-of-00001')  # Of a training checkpoint.
 _STEP = 'global_step'
@@ -162,8 +163,8 @@ def _read_unchanged(path, step, scope):
 
 def _stored_step(path):
   checkpoint = checkpoint_files.load(path)
-  if _STEP not in checkpoint.tensors:
-    raise errors.InputError(f'{path} has no {_STEP}: no training saved it')
+  if checkpoint.tensors.get(_STEP) != (tf.int64, []):
+    raise errors.InputError(f'{path} does not tell its step')
   return int(checkpoint.values([_STEP])[_STEP])
 
 

@@ -22,7 +22,6 @@ SPLIT = 'validation'
 _STEP = 'global_step'
 _POLL_SECONDS = 1.0
 _FILES = ('.index', '.data-00000-of-00001')  # Of a training checkpoint.
-_STEP = 'global_step'
 
 
 def follow(job):

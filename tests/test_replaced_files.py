@@ -84,7 +84,7 @@ def classify_all(original, serialized):
     for stream in STREAMS
     for name in ('scratch', 'other')
     for classify in [
-      classifier.load(
+      load(
         original / f'checkpoints/{stream}_{name}/model.ckpt',
         recipe.STREAMS[stream].scope,
       )

@@ -10,7 +10,6 @@ import tensorflow as tf
 from tensorflow.core.protobuf import tensor_bundle_pb2
 
 MAGIC = struct.pack('<Q', 0xDB4775248B80FB57)
-TRAILER = 5  # Bytes of a block's type and CRC.
 INDEX = '.index'
 DATA = '.data-00000-of-00001'
 
@@ -47,18 +46,27 @@ def varint(number):
   return bytes(encoded)
 
 
-def block(rows, kind=0):
-  """The bytes of a block with its type and CRC.
+def block(rows):
+  """The contents of a block, which share nothing.
 
   Args:
     rows: list of (key, value), bytes.
-    kind: 1 says that it is compressed.
   """
   content = bytearray()
   for key, value in rows:
     content += varint(0) + varint(len(key)) + varint(len(value)) + key + value
-  content += struct.pack('<2I', 0, 1) + bytes([kind])
-  return bytes(content) + struct.pack('<I', masked(crc32c(content)))
+  return bytes(content) + struct.pack('<2I', 0, 1)
+
+
+def sealed(content, kind=0):
+  """A block's contents with their type and CRC.
+
+  Args:
+    content: bytes.
+    kind: 1 says that they are compressed.
+  """
+  content += bytes([kind])
+  return content + struct.pack('<I', masked(crc32c(content)))
 
 
 def footer(offset, size):
@@ -67,17 +75,20 @@ def footer(offset, size):
   return handles.ljust(40, b'\0') + MAGIC
 
 
-def table(rows, kind=0):
+def table(rows, kind=0, handle=None):
   """The bytes of a table file of one block.
 
   Args:
-    rows: list of (key, value), bytes.
+    rows: list of (key, value), bytes; or the contents of the block.
     kind: of the block.
+    handle: bytes that tell where the block is; None: where it is.
   """
-  content = block(rows, kind)
-  handle = varint(0) + varint(len(content) - TRAILER)
-  handles = block([(rows[-1][0], handle)])
-  return content + handles + footer(len(content), len(handles) - TRAILER)
+  content = rows if isinstance(rows, bytes) else block(rows)
+  if handle is None:
+    handle = varint(0) + varint(len(content))
+  handles = block([(b'\xff', handle)])  # By a key that is none before.
+  content = sealed(content, kind)
+  return content + sealed(handles) + footer(len(content), len(handles))
 
 
 def entry(shape, offset=0, size=None, dtype=tf.float32, **fields):

@@ -149,13 +149,6 @@ THREE = np.arange(3, dtype=np.float32).tobytes()
 CRC = small_tables.masked(small_tables.crc32c(THREE))
 
 
-def sliced(start, length):
-  """An entry of a variable that a partitioner divided."""
-  entry = small_tables.entry([6])
-  entry.slices.add().extent.add(start=start, length=length)
-  return entry
-
-
 def shapeless():
   entry = small_tables.entry([3])
   entry.shape.unknown_rank = True
@@ -175,8 +168,6 @@ CLAIMS = {
   'axes without end': small_tables.entry([1] * 300),
   'a file beyond the number of files': small_tables.entry([3], shard_id=1),
   'a file before the first': small_tables.entry([3], shard_id=-1),
-  'slices': sliced(0, 3),
-  'slices before the beginning': sliced(-5, 3),
   'no entry': b'\xff\xff\xff',
 }
 
@@ -209,6 +200,17 @@ def test_values_of_another_checksum_are_refused(tmp_path):
   entry = small_tables.entry([3], crc32c=CRC ^ 1)
   small_tables.write(tmp_path / 'a', {'x': entry}, THREE)
   assert_refused(tmp_path / 'a', "wrong checksum of the values of 'x'")
+
+
+def test_a_variable_in_slices_is_refused(tmp_path):
+  """As a partitioner of TensorFlow 1 divides it."""
+  tf.raw_ops.SaveV2(
+    prefix=str(tmp_path / 'a'),
+    tensor_names=['x', 'x'],
+    shape_and_slices=['6 0,3', '6 3,3'],
+    tensors=[np.zeros(3, np.float32)] * 2,
+  )
+  assert_refused(tmp_path / 'a', 'variables in slices; save it without')
 
 
 def test_values_that_overlap_are_refused(tmp_path):
@@ -248,6 +250,16 @@ TABLES = {
   ),
   'a compressed block': small_tables.table([HEADER, (b'x', X)], kind=1),
   'a block beyond the end': small_tables.footer(0, 1 << 20),
+  'a block beyond all files': small_tables.footer(1 << 69, 0),
+  'a block that is nowhere': small_tables.table([HEADER], handle=b''),
+  'a block of nothing': small_tables.table(b''),
+  'a block of numbers alone': small_tables.table(b'\xff' * 8),
+  'a key that shares what there is not': small_tables.table(
+    b'\x05\0' + small_tables.block([HEADER])[1:]
+  ),
+  'a value that does not end': small_tables.table(
+    b'\0\0\x40' + small_tables.block([])
+  ),
   'a number without end': b'\xff' * 40 + small_tables.MAGIC,
 }
 
@@ -256,6 +268,11 @@ TABLES = {
 def test_no_index_that_is_none_is_read(tmp_path, name):
   write_index(tmp_path / 'a', TABLES[name])
   assert_refused(tmp_path / 'a', 'is damaged')
+
+
+def test_an_empty_index_is_too_short(tmp_path):
+  write_index(tmp_path / 'a', b'')
+  assert_refused(tmp_path / 'a', 'the file is too short')
 
 
 def test_an_index_of_gigabytes_is_not_read(tmp_path):

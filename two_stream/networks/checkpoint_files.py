@@ -35,6 +35,7 @@ from two_stream.networks import sorted_table
 
 _INDEX = '.index'
 _PART = re.compile(r'.*\.(index|meta|data-\d+-of-\d+)', re.DOTALL)
+_SLICE = b'\0'  # What the key of a part of a partitioned variable begins with.
 _VERSION = 1  # Of the format with an index.
 _MAX_AXES = 64  # NumPy's own limit.
 _MAX_INDEX = 1 << 24  # Bytes; a thousand times that of I3D.
@@ -144,7 +145,7 @@ class _Bundle(Checkpoint):
       rows = sorted_table.entries(stream)
       header = tensor_bundle_pb2.BundleHeaderProto.FromString(_first(rows))
       self._entries = {
-        key.decode(): tensor_bundle_pb2.BundleEntryProto.FromString(value)
+        _name(key): tensor_bundle_pb2.BundleEntryProto.FromString(value)
         for key, value in rows
       }
     if header.version.min_consumer > _VERSION:
@@ -226,10 +227,15 @@ def _first(rows):
   return value
 
 
+def _name(key):
+  """The name of the variable that a table has under a key."""
+  if key.startswith(_SLICE):
+    raise ValueError('it has variables in slices; save it without partitioner')
+  return key.decode()
+
+
 def _tensor(name, entry):
   """The `Tensor` of a `BundleEntryProto`, in which nothing is contradictory."""
-  if entry.slices:
-    raise ValueError(f'{name!r} is in slices; save it without a partitioner')
   tensor = Tensor(_DTYPES.get(entry.dtype), _shape(entry))
   if tensor.dtype and tensor.size != entry.size:
     raise ValueError(

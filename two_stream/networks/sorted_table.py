@@ -21,7 +21,7 @@ from two_stream import crc32c
 _FOOTER = struct.Struct('<40sQ')
 _MAGIC = 0xDB4775248B80FB57
 _TRAILER = struct.Struct('<BI')
-_NUMBER = struct.Struct('<I')
+_NUMBER = 4  # Bytes of the numbers at the end of a block.
 # No checkpoint of this network comes near these. They bound what a file costs
 # that was made to do harm: a key is stored as what it adds to the one before.
 _MAX_BLOCK = 1 << 25  # Bytes.
@@ -86,10 +86,10 @@ def _read(stream, offset, size):
 
 def _entries(block):
   """Yields (key, value) of a block."""
-  if len(block) < _NUMBER.size:
+  restarts = int.from_bytes(block[-_NUMBER:], 'little')
+  end = len(block) - _NUMBER * (restarts + 1)
+  if end < 0:
     raise ValueError('a block is too short')
-  (restarts,) = _NUMBER.unpack_from(block, len(block) - _NUMBER.size)
-  end = len(block) - _NUMBER.size * (restarts + 1)
   key, position = b'', 0
   while position < end:
     shared, position = _varint(block, position)
@@ -101,8 +101,6 @@ def _entries(block):
     key = key[:shared] + block[position:start]
     position = start + size
     yield key, block[start:position]
-  if position != end:
-    raise ValueError('a block ends within an entry')
 
 
 def _handle(content, position):

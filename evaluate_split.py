@@ -18,7 +18,7 @@ import pathlib
 from absl import flags
 
 from two_stream import cli, errors
-from two_stream.datasets import something_something
+from two_stream.datasets import data_set
 from two_stream.evaluation import data_directory
 from two_stream.records import shards
 
@@ -34,7 +34,7 @@ _RECORDS_DIR = cli.define_path(
   required=True,
 )
 _SPLIT = flags.DEFINE_enum(
-  'split', 'validation', something_something.SPLITS, 'Split to evaluate.'
+  'split', 'validation', data_set.SPLITS, 'Split to evaluate.'
 )
 _EVAL_TYPE = flags.DEFINE_enum(
   'eval_type',

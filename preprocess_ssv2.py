@@ -21,8 +21,8 @@ import os
 from absl import flags
 
 from two_stream import cli, documents, errors
-from two_stream.datasets import something_something
-from two_stream.preprocessing import many_videos
+from two_stream.datasets import data_set, something_something
+from two_stream.preprocessing import many_videos, task_share
 from two_stream.video import resampling
 
 FLAGS = flags.FLAGS
@@ -44,7 +44,7 @@ cli.define_path(
 flags.DEFINE_list(
   'splits',
   ['train', 'validation'],
-  f'Some of {", ".join(something_something.SPLITS)}.',
+  f'Some of {", ".join(data_set.SPLITS)}.',
 )
 flags.DEFINE_integer(
   'num_workers',
@@ -88,18 +88,18 @@ def main():
   """Runs one task; returns the exit status."""
   # TensorFlow only frames records here and must not take a GPU.
   os.environ['CUDA_VISIBLE_DEVICES'] = '-1'
-  task_index, num_tasks = task_from_flags(os.environ)
+  share = task_share.find(FLAGS.task_index, FLAGS.num_tasks, os.environ)
+  splits = splits_from_flag(FLAGS.splits)
+  rate = frames_per_second_from_flag(FLAGS.fps)
   summary, num_failed = many_videos.run(
-    many_videos.Job(
+    many_videos.PreprocessingJob(
+      data_set=something_something.read(FLAGS.labels_dir, splits),
       videos_dir=FLAGS.videos_dir,
-      labels_dir=FLAGS.labels_dir,
       output_dir=FLAGS.output_dir,
-      splits=splits_from_flag(FLAGS.splits),
       num_workers=FLAGS.num_workers,
-      frames_per_second=frames_per_second_from_flag(FLAGS.fps),
+      frames_per_second=rate,
       shard_size=FLAGS.shard_size,
-      task_index=task_index,
-      num_tasks=num_tasks,
+      share=share,
       keep_truncated=FLAGS.keep_truncated,
       video_timeout=FLAGS.video_timeout,
     )
@@ -116,10 +116,9 @@ def main():
 def splits_from_flag(splits):
   """Checks the names and removes repetitions."""
   for split in splits:
-    if split not in something_something.SPLITS:
+    if split not in data_set.SPLITS:
       raise errors.InputError(
-        f'--splits: {split!r} is none of '
-        f'{", ".join(something_something.SPLITS)}'
+        f'--splits: {split!r} is none of {", ".join(data_set.SPLITS)}'
       )
   return tuple(dict.fromkeys(splits))
 
@@ -138,47 +137,6 @@ def frames_per_second_from_flag(fps):
       f'whole number from 1 to {resampling.MAX_FRAMES_PER_SECOND}'
     )
   return rate
-
-
-def task_from_flags(environment):
-  """Returns (task index, number of tasks).
-
-  From the flags, else from Slurm's job array, whose indices may begin anywhere
-  and have a step, else (0, 1).
-  """
-  index, count = _slurm_task(environment)
-  if FLAGS.task_index is not None:
-    index = FLAGS.task_index
-  if FLAGS.num_tasks is not None:
-    count = FLAGS.num_tasks
-  if not 0 <= index < count:
-    raise errors.InputError(
-      f'--task_index: {index} of {count} tasks; it must be from 0 to '
-      '--num_tasks - 1'
-    )
-  return index, count
-
-
-def _slurm_task(environment):
-  """Returns (task index, number of tasks) of Slurm's job array, else (0, 1)."""
-  first, number, step, count = (
-    documents.whole_number(environment.get(name, default), name)
-    for name, default in (
-      ('SLURM_ARRAY_TASK_MIN', '0'),
-      ('SLURM_ARRAY_TASK_ID', environment.get('SLURM_ARRAY_TASK_MIN', '0')),
-      ('SLURM_ARRAY_TASK_STEP', '1'),
-      ('SLURM_ARRAY_TASK_COUNT', '1'),
-    )
-  )
-  if not step:
-    raise errors.InputError('SLURM_ARRAY_TASK_STEP: 0 is no step')
-  index, between = divmod(number - first, step)
-  if index < 0 or between:
-    raise errors.InputError(
-      f'SLURM_ARRAY_TASK_ID: {number} is not in an array from {first} with a '
-      f'step of {step}'
-    )
-  return index, count
 
 
 if __name__ == '__main__':

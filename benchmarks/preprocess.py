@@ -19,6 +19,7 @@ import tqdm
 from absl import flags
 
 from two_stream import cli, errors
+from two_stream.datasets import data_set
 from two_stream.preprocessing import one_video, worker_pool
 from two_stream.records import schema
 from two_stream.video import codecs, reader, tvl1
@@ -71,7 +72,14 @@ def find_videos(folder):
   if not paths:
     raise errors.InputError(f'{folder}: has no .webm file; see --videos_dir')
   paths.sort(key=lambda path: path.stat().st_size, reverse=True)
-  return [one_video.Source(folder, path.stem, None, None) for path in paths]
+  return [
+    one_video.Source(
+      videos_dir=folder,
+      sample=data_set.Sample(id=path.stem, path=path.name, label=None),
+      label_index=None,
+    )
+    for path in paths
+  ]
 
 
 def time_workers(num_workers, sources):

@@ -22,7 +22,7 @@ from absl import flags
 from benchmarks import network
 from two_stream import cli, recipe
 from two_stream.cluster import cluster_task
-from two_stream.records import clips, record_index, schema
+from two_stream.records import clips, record_index, schema, tfrecords
 from two_stream.training import training_graph
 from two_stream.video import pixels
 
@@ -174,7 +174,7 @@ def clip_reader(stack):
   """A function that reads the next clip, from records as Kinetics' are."""
   folder = pathlib.Path(stack.enter_context(tempfile.TemporaryDirectory()))
   path = folder / 'shard'
-  schema.write_shard(path, [random_record(i) for i in range(8)])
+  tfrecords.write_shard(path, [random_record(i) for i in range(8)])
   reading = clips.Reading(
     record_index.build([path]), FLAGS.stream, FLAGS.num_frames, [0], 0
   )
@@ -202,7 +202,7 @@ def random_record(seed):
   count = frame_index[-1] + 1
   coarse = rng.integers(0, 256, (count, 64, 85, 3), np.uint8)
   flows = rng.normal(0, 2, (count - 1, 64, 85, 2)).astype(np.float32)
-  return schema.serialize(
+  return tfrecords.serialize(
     schema.encode(
       coarse.repeat(4, 1).repeat(4, 2),
       flows.repeat(4, 1).repeat(4, 2),

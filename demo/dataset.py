@@ -18,7 +18,7 @@ import templates
 import webm
 
 from two_stream import documents, errors, files
-from two_stream.datasets.something_something import SPLITS
+from two_stream.datasets.data_set import SPLITS
 
 VIDEOS = '20bn-something-something-v2'
 LABELS = 'labels'

@@ -49,8 +49,8 @@ def describe_process(task):
 
 def encode_or_misbehave(source):
   """Encodes a video, but for the ids that are made to go wrong."""
-  if source.id in ('die', 'crash', 'hang'):
-    misbehave(source.id)
+  if source.sample.id in ('die', 'crash', 'hang'):
+    misbehave(source.sample.id)
   return one_video.encode_video(source)
 
 

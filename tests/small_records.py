@@ -3,8 +3,8 @@
 import numpy as np
 import small_videos
 
-from two_stream.datasets import something_something
-from two_stream.records import schema
+from two_stream.datasets import label_map
+from two_stream.records import schema, tfrecords
 
 CLASS_NAMES = ('Moving left', 'Moving right', 'Resting')
 HEIGHT, WIDTH = 226, 240
@@ -22,7 +22,7 @@ def serialized_clip(number, label, num_frames=10):
   # Half as fine as pixels, so that it compresses as real flow does.
   rng = np.random.default_rng([number, 1])
   flows = rng.uniform(-20, 20, (num_frames - 1, HEIGHT // 2, WIDTH // 2, 2))
-  return schema.serialize(
+  return tfrecords.serialize(
     schema.encode(
       frames,
       flows.repeat(2, 1).repeat(2, 2).astype(np.float32),
@@ -47,14 +47,12 @@ def write(
     The paths of the shards.
   """
   folder.mkdir(parents=True, exist_ok=True)
-  (folder / 'label_map.txt').write_text(
-    something_something.format_label_map(CLASS_NAMES)
-  )
+  (folder / 'label_map.txt').write_text(label_map.to_text(CLASS_NAMES))
   paths = []
   for i, numbers in enumerate(clips_by_shard):
     name = f'{split}-{i:05d}-of-{len(clips_by_shard):05d}.tfrecord'
     paths.append(folder / name)
-    schema.write_shard(
+    tfrecords.write_shard(
       paths[-1],
       [
         serialized_clip(n, n % len(CLASS_NAMES) if label is None else label)

@@ -6,7 +6,7 @@ import small_records
 import tensorflow as tf
 
 from two_stream.datasets import mirroring
-from two_stream.records import clips, record_index, schema
+from two_stream.records import clips, record_index, schema, tfrecords
 
 FRAMES = 9
 STREAMS = ('rgb', 'flow')
@@ -34,7 +34,9 @@ def whole_clip(index, record, stream):
   """A record's full frames in the network's range, by the NumPy reader."""
   dataset = tf.data.Dataset.from_tensors(record).flat_map(index.read)
   (serialized,) = dataset.as_numpy_iterator()
-  return schema.read_clip(serialized)[STREAMS.index(stream)]
+  return schema.read_clip(tfrecords.deserialize(serialized))[
+    STREAMS.index(stream)
+  ]
 
 
 def find(clip, whole, tolerance):
@@ -172,10 +174,10 @@ def test_a_damaged_record_is_replaced_and_told(tmp_path):
 
 
 def test_an_image_that_does_not_decode_costs_its_record_alone(tmp_path):
-  record = schema.deserialize(small_records.serialized_clip(0, 0))
+  record = tfrecords.deserialize(small_records.serialized_clip(0, 0))
   record.feature_lists[schema.RGB_ENCODED][:] = [b'damaged'] * 10
   good = small_records.serialized_clip(1, 1)
-  schema.write_shard(tmp_path / 'shard', [schema.serialize(record), good])
+  tfrecords.write_shard(tmp_path / 'shard', [tfrecords.serialize(record), good])
   index = record_index.build([tmp_path / 'shard'])
   for batch in batches(reading(index), 4):
     assert (batch['attempts'][0] > 0) == (batch['record'][0] == 0)
@@ -192,16 +194,16 @@ def test_a_shard_that_goes_away_costs_its_records_alone(tmp_path):
 
 
 def test_data_that_is_all_damaged_is_an_error(tmp_path):
-  schema.write_shard(tmp_path / 'shard', [b'no example'] * 3)
+  tfrecords.write_shard(tmp_path / 'shard', [b'no example'] * 3)
   with pytest.raises(tf.errors.InvalidArgumentError):
     batches(reading(record_index.build([tmp_path / 'shard'])), 1)
 
 
 def test_images_outside_the_window_are_not_decoded(tmp_path):
-  record = schema.deserialize(small_records.serialized_clip(0, 0, 40))
+  record = tfrecords.deserialize(small_records.serialized_clip(0, 0, 40))
   for key in (schema.RGB_ENCODED, schema.FLOW_ENCODED):
     record.feature_lists[key][-10:] = [b'damaged'] * 10
-  schema.write_shard(tmp_path / 'shard', [schema.serialize(record)])
+  tfrecords.write_shard(tmp_path / 'shard', [tfrecords.serialize(record)])
   index = record_index.build([tmp_path / 'shard'])
   (batch,) = batches(reading(index, seed=5), 1)  # An early window.
   assert batch['attempts'][0] == 0

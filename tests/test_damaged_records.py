@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from two_stream import errors
-from two_stream.records import clips, schema
+from two_stream.records import clips, schema, tfrecords
 
 FRAMES = 9
 CLASSES = 3
@@ -45,16 +45,20 @@ def reader(stream, training):
   def read(serialized):
     if training:
       number = tf.constant(5, tf.int64)
-      return clips._random_clip(reading, number, schema.parse(serialized))
+      return clips._random_clip(reading, number, tfrecords.parse(serialized))
     return clips._test_clip(stream, tf.constant(0, tf.int64), serialized)
 
   return read
 
 
+def read_clip(serialized):
+  return schema.read_clip(tfrecords.deserialize(serialized))
+
+
 def check(serialized):
   """Reads a record in all ways; says of each whether it is a clip."""
   whole = []
-  for read in (schema.deserialize, schema.clip_id, schema.read_clip):
+  for read in (tfrecords.deserialize, tfrecords.clip_id, read_clip):
     try:
       read(serialized)
     except errors.InputError as error:
@@ -80,7 +84,7 @@ def check(serialized):
 
 
 def written_label(serialized):
-  parsed = schema.parse(serialized)
+  parsed = tfrecords.parse(serialized)
   return int(parsed[schema.LABEL_INDEX])
 
 
@@ -173,14 +177,14 @@ def with_features(record, changes):
     del features[key]
     if values or (values is not None and key in LISTS):
       features[key] = values
-  return schema.serialize(schema.Record(context, lists))
+  return tfrecords.serialize(schema.Record(context, lists))
 
 
 @pytest.mark.parametrize(
   'examples', [60, pytest.param(10_000, marks=pytest.mark.slow)]
 )
 def test_features_of_other_kinds_numbers_and_sizes(serialized, examples):
-  record = schema.deserialize(serialized)
+  record = tfrecords.deserialize(serialized)
   frames = record.feature_lists[schema.RGB_ENCODED]
 
   @FUZZ(max_examples=examples)

@@ -23,7 +23,7 @@ from two_stream.evaluation import (
   split_results,
 )
 from two_stream.networks import classifier
-from two_stream.records import clips, record_index, schema, shards
+from two_stream.records import clips, record_index, schema, shards, tfrecords
 
 pytestmark = pytest.mark.process
 
@@ -47,7 +47,7 @@ def write_records(folder):
   paths, first = shards.find(folder, SPLIT), 0
   for path, frames in zip(paths, FRAMES):
     numbers = range(first, first + len(frames))
-    schema.write_shard(path, serialized_clips(numbers, frames))
+    tfrecords.write_shard(path, serialized_clips(numbers, frames))
     first += len(frames)
   return paths
 
@@ -269,7 +269,7 @@ def test_only_what_changed_is_computed_again(
   arguments = tmp_path / 'data', tmp_path / 'records', tmp_path / 'other'
   compute(*arguments, eval_type='rgb', imagenet_pretrained=True)
   path = shards.find(tmp_path / 'records', SPLIT)[2]
-  schema.write_shard(path, serialized_clips([8, 9, 10], [10, 10, 9]))
+  tfrecords.write_shard(path, serialized_clips([8, 9, 10], [10, 10, 9]))
   assert counted == {'rgb_imagenet': 8}
   changed = compute(*arguments, eval_type='rgb', imagenet_pretrained=True)
   assert counted == {'rgb_imagenet': 8 + 3}
@@ -283,9 +283,9 @@ def test_damaged_records_are_named_and_left_out(data, tmp_path):
   content[index.offsets[1] + 3000] ^= 255  # In an image of clip 1.
   paths[0].write_bytes(content)
   # Clip 4 has flow that does not decode; then comes no clip at all.
-  record = schema.deserialize(serialized_clips([4], [10])[0])
+  record = tfrecords.deserialize(serialized_clips([4], [10])[0])
   record.feature_lists[schema.FLOW_ENCODED][3] = b'damaged'
-  schema.write_shard(paths[1], [schema.serialize(record), b'no clip'])
+  tfrecords.write_shard(paths[1], [tfrecords.serialize(record), b'no clip'])
   # The last one breaks off.
   whole = paths[2].read_bytes()
   paths[2].write_bytes(whole[:-1000])
@@ -325,21 +325,21 @@ def test_damaged_records_are_named_and_left_out(data, tmp_path):
 
 def test_a_split_of_damaged_records_alone_is_an_error(data, tmp_path):
   (path,) = small_records.write(tmp_path, SPLIT, [()])
-  schema.write_shard(path, [b'no clip'])
+  tfrecords.write_shard(path, [b'no clip'])
   with pytest.raises(errors.InputError, match='no record can be read'):
     compute(data, tmp_path, tmp_path, eval_type='rgb')
 
 
 def unlabelled(number, frames):
-  record = schema.deserialize(serialized_clips([number], [frames])[0])
+  record = tfrecords.deserialize(serialized_clips([number], [frames])[0])
   for key in (schema.LABEL_INDEX, schema.LABEL_STRING):
     del record.context[key]
-  return schema.serialize(record)
+  return tfrecords.serialize(record)
 
 
 def test_without_labels_there_are_logits_and_no_accuracy(data, tmp_path):
   (path,) = small_records.write(tmp_path, SPLIT, [()])
-  schema.write_shard(path, [unlabelled(0, 10), unlabelled(1, 10)])
+  tfrecords.write_shard(path, [unlabelled(0, 10), unlabelled(1, 10)])
   logits = compute(data, tmp_path, tmp_path, imagenet_pretrained=False)
   lines = split_results.report(
     tmp_path, SPLIT, small_records.CLASS_NAMES, logits
@@ -362,9 +362,9 @@ def test_a_label_beyond_the_networks_classes_is_refused(
   data, tmp_path, label, said
 ):
   (path,) = small_records.write(tmp_path, SPLIT, [()])
-  record = schema.deserialize(serialized_clips([0], [10])[0])
+  record = tfrecords.deserialize(serialized_clips([0], [10])[0])
   record.context[schema.LABEL_INDEX] = [label]
-  schema.write_shard(path, [schema.serialize(record)])
+  tfrecords.write_shard(path, [tfrecords.serialize(record)])
   with pytest.raises(
     errors.InputError, match=f'label {said} and the networks 3'
   ):

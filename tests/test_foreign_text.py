@@ -10,14 +10,19 @@ from typing import NamedTuple
 
 import fuzzing
 import pytest
-from absl import flags
 from hypothesis import strategies as st
 
 import preprocess_ssv2
 from two_stream import documents, errors, recipe
 from two_stream.cluster import cluster_task, tf_config
-from two_stream.datasets import mirroring, something_something
+from two_stream.datasets import (
+  data_set,
+  label_map,
+  mirroring,
+  something_something,
+)
 from two_stream.evaluation import data_directory
+from two_stream.preprocessing import task_share
 from two_stream.video import resampling
 
 FEW = 100
@@ -133,10 +138,10 @@ def read_answers(folder):
 
 
 def read_array_task(environ):
-  if not flags.FLAGS.is_parsed():
-    flags.FLAGS.mark_as_parsed()
-  return preprocess_ssv2.task_from_flags(
-    {f'SLURM_ARRAY_TASK_{name}': value for name, value in environ.items()}
+  return task_share.find(
+    None,
+    None,
+    {f'SLURM_ARRAY_TASK_{name}': value for name, value in environ.items()},
   )
 
 
@@ -150,7 +155,7 @@ def check_class_names(names):
   assert names and len(set(names)) == len(names)
   for name in names:
     assert name.isprintable() and name == name.strip() != ''
-  assert something_something.format_label_map(names).splitlines() == names
+  assert label_map.to_text(names).splitlines() == names
   for image in mirroring.flipped_labels(names):
     assert image == mirroring.CANNOT_FLIP or 0 <= image < len(names)
 
@@ -253,7 +258,7 @@ READERS = {
     'test-answers.csv',
   ),
   'label_map.txt': Reader(
-    lambda folder: something_something.read_label_map(folder / 'label_map.txt'),
+    lambda folder: label_map.read(folder / 'label_map.txt'),
     fuzzing.files(label_maps()),
     check_class_names,
     35_000,
@@ -315,7 +320,7 @@ READERS = {
     100_000,
   ),
   'id': Reader(
-    something_something.check_id,
+    data_set.check_id,
     fuzzing.damaged(st.one_of(IDS, fuzzing.texts())),
     check_id,
     100_000,

@@ -11,7 +11,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from two_stream import errors
-from two_stream.records import framing, schema
+from two_stream.records import framing, tfrecords
 
 CONTENTS = [b'a' * 100, b'', b'c' * 3000, b'd']
 # Of the records of CONTENTS.
@@ -21,7 +21,7 @@ STARTS = [0, 116, 132, 3148, 3165]
 @pytest.fixture(name='path')
 def write_file(tmp_path):
   path = tmp_path / 'shard'
-  schema.write_shard(path, CONTENTS)
+  tfrecords.write_shard(path, CONTENTS)
   return path
 
 
@@ -34,7 +34,7 @@ def test_every_record_is_found_where_it_begins(path):
 
 def test_records_without_bytes_are_records(tmp_path):
   path = tmp_path / 'shard'
-  schema.write_shard(path, [b''] * 3)
+  tfrecords.write_shard(path, [b''] * 3)
   assert path.read_bytes() == small_records.EMPTY_RECORD * 3
   assert framing.scan(path) == framing.Framing([0, 16, 32], None)
 
@@ -150,7 +150,7 @@ def test_damaged_files_lead_to_no_record_that_is_not_in_them(
 ):
   """And to all that TensorFlow finds, which reads none after a damaged one."""
   path = tmp_path_factory.mktemp('damaged') / 'shard'
-  schema.write_shard(path, CONTENTS)
+  tfrecords.write_shard(path, CONTENTS)
   whole = path.read_bytes()
 
   @settings(max_examples=examples, deadline=None)

@@ -76,6 +76,6 @@ def test_a_file_that_goes_away_after_its_last_byte_is_named(paths, monkeypatch):
       pathlib.Path(path).unlink()
     return ''
 
-  monkeypatch.setattr(identity.files, 'digest', digest)
+  monkeypatch.setattr(identity, 'digest', digest)
   with pytest.raises(errors.InputError, match='first: went away'):
     identity.Identity(*paths)

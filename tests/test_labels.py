@@ -6,7 +6,7 @@ import os
 import pytest
 
 from two_stream import errors
-from two_stream.datasets import something_something
+from two_stream.datasets import data_set, label_map, something_something
 
 CLASSES = {'Holding something': '1', 'Dropping something': '0'}
 ENTRY = {
@@ -30,27 +30,27 @@ def test_both_namings_are_read(tmp_path, prefix):
     'Holding something',
   ]
   assert something_something.read_samples(tmp_path, 'train') == [
-    something_something.Sample('74225', 'Holding something')
+    data_set.Sample(id='74225', path='74225.webm', label='Holding something')
   ]
 
 
 def test_test_videos_have_a_label_where_answers_were_published(tmp_path):
   write_json(tmp_path / 'test.json', [{'id': '1'}, {'id': '2'}])
   assert something_something.read_samples(tmp_path, 'test') == [
-    something_something.Sample('1', None),
-    something_something.Sample('2', None),
+    data_set.Sample(id='1', path='1.webm', label=None),
+    data_set.Sample(id='2', path='2.webm', label=None),
   ]
   (tmp_path / 'test-answers.csv').write_text('1;Holding [something]\n')
   assert something_something.read_samples(tmp_path, 'test') == [
-    something_something.Sample('1', 'Holding something'),
-    something_something.Sample('2', None),
+    data_set.Sample(id='1', path='1.webm', label='Holding something'),
+    data_set.Sample(id='2', path='2.webm', label=None),
   ]
 
 
 def test_an_empty_template_is_no_missing_one(tmp_path):
   write_json(tmp_path / 'train.json', [{'id': '1', 'template': ''}])
   assert something_something.read_samples(tmp_path, 'train') == [
-    something_something.Sample('1', '')
+    data_set.Sample(id='1', path='1.webm', label='')
   ]
   write_json(tmp_path / 'test.json', [{'id': '1', 'template': 5}])
   with pytest.raises(errors.InputError, match='entry 0 has no "template"'):
@@ -189,19 +189,19 @@ def test_bytes_that_are_no_text_are_named(tmp_path):
 )
 def test_ids_that_could_be_paths_are_refused(bad):
   with pytest.raises(errors.InputError, match='^id '):
-    something_something.check_id(bad)
+    data_set.check_id(bad)
 
 
 def test_plain_ids_pass():
-  assert something_something.check_id('78687') == '78687'
-  assert something_something.check_id('video_0001-a') == 'video_0001-a'
+  assert data_set.check_id('78687') == '78687'
+  assert data_set.check_id('video_0001-a') == 'video_0001-a'
 
 
 def test_a_label_map_reads_back(tmp_path):
   names = ['Dropping something', 'Folding «something»']
   path = tmp_path / 'label_map.txt'
-  path.write_text(something_something.format_label_map(names), encoding='utf-8')
-  assert something_something.read_label_map(path) == names
+  path.write_text(label_map.to_text(names), encoding='utf-8')
+  assert label_map.read(path) == names
 
 
 @pytest.mark.parametrize(
@@ -211,7 +211,7 @@ def test_a_label_map_reads_back(tmp_path):
 def test_a_label_map_may_come_from_another_editor(tmp_path, content):
   path = tmp_path / 'label_map.txt'
   path.write_bytes(content)
-  assert something_something.read_label_map(path) == ['a', 'b c']
+  assert label_map.read(path) == ['a', 'b c']
 
 
 @pytest.mark.parametrize(
@@ -249,4 +249,4 @@ def test_a_label_map_that_is_refused_is_named_with_its_line(
   path = tmp_path / 'label_map.txt'
   path.write_bytes(content.encode())
   with pytest.raises(errors.InputError, match=f'label_map.txt: {message}'):
-    something_something.read_label_map(path)
+    label_map.read(path)

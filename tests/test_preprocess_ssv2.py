@@ -1,5 +1,6 @@
 """A folder of videos becomes shards, whatever goes wrong on the way."""
 
+import dataclasses
 import json
 import os
 import pathlib
@@ -13,13 +14,12 @@ import time
 import pool_tasks
 import pytest
 import small_videos
-from absl import flags
 
 import preprocess_ssv2
 from two_stream import errors
-from two_stream.datasets import something_something
-from two_stream.preprocessing import many_videos
-from two_stream.records import framing, schema, shard_folder, shards
+from two_stream.datasets import label_map, something_something
+from two_stream.preprocessing import many_videos, task_share
+from two_stream.records import framing, schema, shard_folder, shards, tfrecords
 
 pytestmark = pytest.mark.process
 
@@ -61,17 +61,18 @@ def make_good_videos(tmp_path_factory):
 
 def make_job(data, output_dir, **changes):
   settings = {
+    'data_set': something_something.read(
+      data / 'labels', ('train', 'validation')
+    ),
     'videos_dir': data / 'videos',
-    'labels_dir': data / 'labels',
     'output_dir': output_dir,
-    'splits': ('train', 'validation'),
     'num_workers': 2,
     'short_side': 48,
     'shard_size': SHARD_SIZE,
     'video_timeout': WAIT,
     **changes,
   }
-  return many_videos.Job(**settings)
+  return many_videos.PreprocessingJob(**settings)
 
 
 @pytest.fixture(name='undisturbed', scope='module')
@@ -95,8 +96,8 @@ def clips_of(folder, split):
   """Reads a split: id -> record."""
   found = {}
   for path in shards.find(folder, split):
-    for serialized in schema.read_shard(path):
-      record = schema.deserialize(serialized)
+    for serialized in tfrecords.read_shard(path):
+      record = tfrecords.deserialize(serialized)
       found[record.context[schema.ID][0].decode()] = record
   return found
 
@@ -117,9 +118,7 @@ def test_shards_hold_the_clips_with_their_labels(undisturbed):
     assert len(record.feature_lists[schema.RGB_ENCODED]) == num_frames
     assert len(record.feature_lists[schema.FLOW_ENCODED]) == num_frames - 1
   assert set(clips_of(undisturbed, 'validation')) == {str(NUM_GOOD - 1)}
-  assert (
-    something_something.read_label_map(undisturbed / 'label_map.txt') == CLASSES
-  )
+  assert label_map.read(undisturbed / 'label_map.txt') == CLASSES
   assert failures_of(undisturbed) == {}
 
 
@@ -134,7 +133,8 @@ def test_tasks_share_the_shards_without_overlap(good, undisturbed, tmp_path):
   written = []
   for task_index in range(3):
     before = set(shard_bytes(tmp_path))
-    job = make_job(good, tmp_path, task_index=task_index, num_tasks=3)
+    share = task_share.TaskShare(task_index, 3)
+    job = make_job(good, tmp_path, share=share)
     many_videos.run(job)
     written.append(set(shard_bytes(tmp_path)) - before)
   assert [len(names) for names in written] == [1, 1, 1]
@@ -278,7 +278,7 @@ def test_the_summary_counts_the_records_that_are_there(good, tmp_path, caplog):
   many_videos.run(job)
   path = shards.find(tmp_path, 'train')[1]
   cut(path, 2)
-  first = job._replace(task_index=0, num_tasks=3)
+  first = dataclasses.replace(job, share=task_share.TaskShare(0, 3))
   summary, _ = many_videos.run(first)
   assert summary['splits']['train'] == {
     'videos': 6,
@@ -297,15 +297,11 @@ def test_a_shard_with_a_strange_record_is_not_extended(
   job = make_job(good, tmp_path / 'records')
   shutil.copytree(undisturbed, job.output_dir)
   first, second = shards.find(job.output_dir, 'train')
-  kept, *rest = schema.read_shard(first)
+  kept, *rest = tfrecords.read_shard(first)
   if other == 'of another shard':
-    other = next(schema.read_shard(second))
-  schema.write_shard(first, [kept, other, *rest[1:]])
-  plan = shards.plan(
-    'train',
-    something_something.read_samples(job.labels_dir, 'train'),
-    SHARD_SIZE,
-  )
+    other = next(tfrecords.read_shard(second))
+  tfrecords.write_shard(first, [kept, other, *rest[1:]])
+  plan = shards.plan('train', job.data_set.splits['train'], SHARD_SIZE)
   folder = shard_folder.ShardFolder(job.output_dir)
   folder.record_failures(plan[0], [(plan[0].samples[1], 'why')])
   with pytest.raises(errors.InputError, match='remove it and run') as error:
@@ -319,11 +315,7 @@ def test_a_run_killed_before_it_forgot_a_failure_is_continued(
   """The shard has the record already; the failures file still names it."""
   job = make_job(good, tmp_path / 'records')
   shutil.copytree(undisturbed, job.output_dir)
-  plan = shards.plan(
-    'train',
-    something_something.read_samples(job.labels_dir, 'train'),
-    SHARD_SIZE,
-  )
+  plan = shards.plan('train', job.data_set.splits['train'], SHARD_SIZE)
   folder = shard_folder.ShardFolder(job.output_dir)
   folder.record_failures(plan[0], [(plan[0].samples[1], 'why')])
   summary, num_failed = many_videos.run(job)
@@ -349,14 +341,13 @@ def test_a_wrong_folder_of_videos_is_named(good, tmp_path):
 
 def program(job, prologue='', arguments=''):
   """Python code that runs a job."""
-  job = job._replace(
-    **{
-      name: str(getattr(job, name))
-      for name in ('videos_dir', 'labels_dir', 'output_dir')
-    }
+  job = dataclasses.replace(
+    job, videos_dir=str(job.videos_dir), output_dir=str(job.output_dir)
   )
   return (
-    f'from two_stream.preprocessing import many_videos\n{prologue}\n'
+    'from two_stream.datasets.data_set import DataSet, Sample\n'
+    'from two_stream.preprocessing import many_videos\n'
+    f'from two_stream.preprocessing.task_share import TaskShare\n{prologue}\n'
     f'many_videos.run(many_videos.{job}{arguments})'
   )
 
@@ -376,7 +367,8 @@ def test_two_runs_cannot_write_the_same_shard(good, tmp_path):
   hold = (
     'import time\nfrom two_stream.records import shard_folder, shards\n'
     f'folder = shard_folder.ShardFolder({str(tmp_path)!r})\n'
-    "folder.claim([shards.Shard('train', 1, 2, [])])\n"
+    "folder.claim([shards.Shard(split='train', number=1, num_shards=2, "
+    'samples=[])])\n'
     "print('claimed', flush=True)\ntime.sleep(1000)"
   )
   with subprocess.Popen(
@@ -520,7 +512,9 @@ def test_runs_killed_at_any_moment_end_in_the_same_shards(
   write_labels(data / 'labels', map(entry, range(num_videos + 1)))
   undisturbed = make_job(data, tmp_path / 'undisturbed', shard_size=1)
   many_videos.run(undisturbed)
-  disturbed = undisturbed._replace(output_dir=tmp_path / 'disturbed')
+  disturbed = dataclasses.replace(
+    undisturbed, output_dir=tmp_path / 'disturbed'
+  )
   num_killed = kill_and_rerun(disturbed, num_kills)
   assert num_killed >= num_kills * 5 / 6
   whole = shard_bytes(undisturbed.output_dir)
@@ -595,48 +589,6 @@ def test_a_wrong_flag_is_one_line(good, tmp_path, flag, message):
   assert message in result.stderr
   assert len(result.stderr.splitlines()) == 1
   assert not (tmp_path / 'records').exists()
-
-
-@pytest.mark.parametrize(
-  ('environment', 'task'),
-  [
-    ({}, (0, 1)),
-    ({'ID': '3', 'COUNT': '8', 'MIN': '0'}, (3, 8)),
-    ({'ID': '3', 'COUNT': '8'}, (3, 8)),
-    ({'ID': '8', 'COUNT': '8', 'MIN': '1'}, (7, 8)),
-    ({'ID': '12', 'COUNT': '4', 'MIN': '0', 'STEP': '4'}, (3, 4)),
-  ],
-)
-def test_the_share_of_the_work_comes_from_slurm(environment, task):
-  if not flags.FLAGS.is_parsed():
-    flags.FLAGS.mark_as_parsed()
-  environment = {f'SLURM_ARRAY_TASK_{k}': v for k, v in environment.items()}
-  assert preprocess_ssv2.task_from_flags(environment) == task
-
-
-@pytest.mark.parametrize('name', ['ID', 'COUNT', 'MIN', 'STEP'])
-@pytest.mark.parametrize('value', ['', 'x', '-1', ' 1', '1_0', '\u0661'])
-def test_slurm_variables_that_are_no_numbers_are_named(name, value):
-  if not flags.FLAGS.is_parsed():
-    flags.FLAGS.mark_as_parsed()
-  variable = f'SLURM_ARRAY_TASK_{name}'
-  with pytest.raises(errors.InputError, match=f'{variable}: .* whole number'):
-    preprocess_ssv2.task_from_flags({variable: value})
-
-
-@pytest.mark.parametrize(
-  ('environment', 'message'),
-  [
-    ({'ID': '0', 'STEP': '0'}, 'SLURM_ARRAY_TASK_STEP: 0'),
-    ({'ID': '1', 'MIN': '2', 'COUNT': '3'}, 'SLURM_ARRAY_TASK_ID: 1'),
-    ({'ID': '5', 'MIN': '2', 'STEP': '2', 'COUNT': '3'}, 'ARRAY_TASK_ID: 5'),
-    ({'ID': '5', 'COUNT': '5'}, 'task_index: 5 of 5'),
-  ],
-)
-def test_a_place_that_no_slurm_array_has_is_refused(environment, message):
-  environment = {f'SLURM_ARRAY_TASK_{k}': v for k, v in environment.items()}
-  with pytest.raises(errors.InputError, match=message):
-    preprocess_ssv2.task_from_flags(environment)
 
 
 @pytest.mark.parametrize('fps', ['12', '1', '1000', 'native'])

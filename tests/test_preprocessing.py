@@ -8,8 +8,9 @@ import pytest
 import small_videos
 
 from two_stream import errors
+from two_stream.datasets import data_set
 from two_stream.preprocessing import one_video, worker_pool
-from two_stream.records import schema
+from two_stream.records import schema, tfrecords
 from two_stream.video import pixels, reader, resampling
 
 
@@ -24,11 +25,10 @@ def write_videos(tmp_path_factory):
   return folder
 
 
-def source(videos, name='good', **changes):
+def source(videos, name='good', label='Holding something', **changes):
   settings = {
     'videos_dir': str(videos),
-    'id': name,
-    'label': 'Holding something',
+    'sample': data_set.Sample(id=name, path=f'{name}.webm', label=label),
     'label_index': 3,
     'short_side': 48,
     **changes,
@@ -38,7 +38,8 @@ def source(videos, name='good', **changes):
 
 def test_the_record_of_a_video_reads_back_as_its_clip(videos):
   record = one_video.encode_video(source(videos))
-  rgb, flow = schema.read_clip(schema.serialize(record))
+  stored = tfrecords.deserialize(tfrecords.serialize(record))
+  rgb, flow = schema.read_clip(stored)
   frames, timestamps, _ = reader.read_video(videos / 'good.webm', short_side=48)
   shown = resampling.resample(timestamps)
   assert len(rgb) == len(flow) == len(shown) - 1 == 19
@@ -136,8 +137,9 @@ def test_the_clip_for_the_network_has_both_streams(monkeypatch, videos):
   assert flow.shape == (1, 19, 32, 32, 2)
   assert rgb.dtype == flow.dtype == np.float32
   # The same clip read from a record, cropped, but for what compression loses.
-  record = schema.serialize(one_video.encode_video(source(videos)))
-  stored_rgb, stored_flow = map(pixels.center_crop, schema.read_clip(record))
+  stored = one_video.encode_video(source(videos))
+  stored = tfrecords.deserialize(tfrecords.serialize(stored))
+  stored_rgb, stored_flow = map(pixels.center_crop, schema.read_clip(stored))
   assert np.abs(rgb[0] - stored_rgb).mean() * 127.5 < 2
   assert np.abs(flow[0] - stored_flow).max() <= 0.5 / 127 + 1e-6
 

@@ -6,7 +6,7 @@ import small_videos
 import tensorflow as tf
 
 from two_stream import errors
-from two_stream.records import schema
+from two_stream.records import schema, tfrecords
 from two_stream.video import pixels
 
 FRAME_INDEX = [0, 0, 1, 2, 2, 2, 3]
@@ -42,7 +42,7 @@ def make_record(clip):
 def test_an_outsider_reads_the_mediasequence_keys(tmp_path, clip, record):
   """Uses TensorFlow and the published keys, nothing of this project."""
   path = tmp_path / 'shard'
-  schema.write_shard(path, [schema.serialize(record)])
+  tfrecords.write_shard(path, [tfrecords.serialize(record)])
   frames, flows = clip
   string_step = tf.io.FixedLenSequenceFeature([], tf.string)
   int_step = tf.io.FixedLenSequenceFeature([], tf.int64)
@@ -90,7 +90,8 @@ def test_an_outsider_reads_the_mediasequence_keys(tmp_path, clip, record):
 
 def test_reading_gives_both_streams_equally_long(clip, record):
   frames, flows = clip
-  rgb, flow = schema.read_clip(schema.serialize(record))
+  stored = tfrecords.deserialize(tfrecords.serialize(record))
+  rgb, flow = schema.read_clip(stored)
   assert rgb.shape == (6, 48, 64, 3)
   assert flow.shape == (6, 48, 64, 2)
   assert rgb.dtype == flow.dtype == np.float32
@@ -105,30 +106,30 @@ def test_reading_gives_both_streams_equally_long(clip, record):
 
 
 def test_a_window_is_that_part_of_the_clip(record):
-  serialized = schema.serialize(record)
-  rgb, flow = schema.read_clip(serialized)
+  stored = tfrecords.deserialize(tfrecords.serialize(record))
+  rgb, flow = schema.read_clip(stored)
   for start in range(6):
     for stop in range(start + 1, 7):
-      part = schema.read_clip(serialized, start, stop - start)
+      part = schema.read_clip(stored, start, stop - start)
       np.testing.assert_array_equal(part[0], rgb[start:stop])
       np.testing.assert_array_equal(part[1], flow[start:stop])
   for start, num_frames in [(-1, 2), (0, 7), (6, 1), (2, 0)]:
     with pytest.raises(ValueError, match='of 6 time steps'):
-      schema.read_clip(serialized, start, num_frames)
+      schema.read_clip(stored, start, num_frames)
 
 
 def test_a_window_decodes_its_own_images_alone(record):
   record.feature_lists[schema.RGB_ENCODED][3] = b'damaged'
   record.feature_lists[schema.FLOW_ENCODED][2] = b'damaged'
-  serialized = schema.serialize(record)
-  assert len(schema.read_clip(serialized, 0, 5)[0]) == 5
+  stored = tfrecords.deserialize(tfrecords.serialize(record))
+  assert len(schema.read_clip(stored, 0, 5)[0]) == 5
   with pytest.raises(errors.InputError, match='does not decode'):
-    schema.read_clip(serialized)
+    schema.read_clip(stored)
 
 
 def test_parsing_in_a_graph_gives_the_undecoded_clip(record):
-  dataset = tf.data.Dataset.from_tensors(schema.serialize(record))
-  (parsed,) = dataset.map(schema.parse).as_numpy_iterator()
+  dataset = tf.data.Dataset.from_tensors(tfrecords.serialize(record))
+  (parsed,) = dataset.map(tfrecords.parse).as_numpy_iterator()
   assert parsed[schema.ID] == b'78687'
   assert parsed[schema.LABEL_INDEX] == 26
   assert parsed[schema.LABEL_STRING] == b'Holding something'
@@ -140,36 +141,36 @@ def test_parsing_in_a_graph_gives_the_undecoded_clip(record):
 def test_a_clip_without_a_public_label_says_so(record):
   del record.context[schema.LABEL_INDEX]
   del record.context[schema.LABEL_STRING]
-  parsed = schema.parse(schema.serialize(record))
+  parsed = tfrecords.parse(tfrecords.serialize(record))
   assert parsed[schema.LABEL_INDEX].numpy() == schema.NO_LABEL
   assert parsed[schema.LABEL_STRING].numpy() == b''
 
 
 def test_serializing_loses_nothing_and_is_deterministic(record):
-  serialized = schema.serialize(record)
-  assert schema.deserialize(serialized) == record
+  serialized = tfrecords.serialize(record)
+  assert tfrecords.deserialize(serialized) == record
   backwards = schema.Record(
     dict(reversed(record.context.items())),
     dict(reversed(record.feature_lists.items())),
   )
-  assert schema.serialize(backwards) == serialized
+  assert tfrecords.serialize(backwards) == serialized
 
 
 def test_a_shard_reads_back_in_order(tmp_path):
   path = tmp_path / 'shard'
   examples = [b'a', b'', b'c' * 100_000]
-  schema.write_shard(path, examples)
-  assert list(schema.read_shard(path)) == examples
+  tfrecords.write_shard(path, examples)
+  assert list(tfrecords.read_shard(path)) == examples
   assert list(tmp_path.iterdir()) == [path]
 
 
 def test_a_damaged_or_missing_shard_is_named(tmp_path):
   path = tmp_path / 'shard'
-  schema.write_shard(path, [b'abc' * 100])
+  tfrecords.write_shard(path, [b'abc' * 100])
   path.write_bytes(path.read_bytes()[:-10])
   for damaged in (path, tmp_path / 'missing'):
     with pytest.raises(errors.InputError, match=damaged.name):
-      list(schema.read_shard(damaged))
+      list(tfrecords.read_shard(damaged))
 
 
 def test_a_writer_that_fails_midway_leaves_no_file(tmp_path):
@@ -178,7 +179,7 @@ def test_a_writer_that_fails_midway_leaves_no_file(tmp_path):
     raise KeyboardInterrupt
 
   with pytest.raises(KeyboardInterrupt):
-    schema.write_shard(tmp_path / 'shard', examples())
+    tfrecords.write_shard(tmp_path / 'shard', examples())
   assert not list(tmp_path.iterdir())
 
 
@@ -198,5 +199,5 @@ def test_a_link_planted_before_tensorflow_opens_the_file_is_not_followed(
     return writer(name)
 
   monkeypatch.setattr(tf.io, 'TFRecordWriter', plant_and_open)
-  schema.write_shard(folder / 'shard', [b'a'])
+  tfrecords.write_shard(folder / 'shard', [b'a'])
   assert victim.read_bytes() == b'untouched'

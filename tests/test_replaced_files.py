@@ -15,10 +15,10 @@ import small_networks
 import small_records
 import tensorflow as tf
 
-from two_stream import errors, files, recipe
+from two_stream import errors, identity, recipe
 from two_stream.evaluation import data_directory, logit_parts, split_evaluation
 from two_stream.networks import checkpoint_files, checkpoints, classifier
-from two_stream.records import clips, record_index, schema, shards
+from two_stream.records import clips, record_index, shards, tfrecords
 
 ROOT = pathlib.Path(__file__).parent.parent
 SPLIT = 'validation'
@@ -37,7 +37,7 @@ _original_classifier = classifier.load
 
 def load(path, scope):
   """The classifier of what the files hold now, compiled once."""
-  key = scope, files.digest(*checkpoint_files.load(path).files)
+  key = scope, identity.digest(*checkpoint_files.load(path).files)
   if key not in _compiled:
     _compiled[key] = _original_classifier(path, scope)
   return _compiled[key]
@@ -64,7 +64,7 @@ def make_original(tmp_path_factory, serialized):
   (folder / 'label_map.txt').write_text(f'{names}\n')
   paths = small_records.write(folder / 'records', SPLIT, ((),) * len(CLIPS))
   for path, numbers in zip(paths, CLIPS):
-    schema.write_shard(path, [serialized[n] for n in numbers])
+    tfrecords.write_shard(path, [serialized[n] for n in numbers])
   return folder
 
 
@@ -72,7 +72,7 @@ def make_original(tmp_path_factory, serialized):
 def classify_all(original, serialized):
   """(stream, name of its checkpoint) -> logits of each clip, by its number."""
   (path,) = small_records.write(original / 'all', 'test', ((),))
-  schema.write_shard(path, serialized)
+  tfrecords.write_shard(path, serialized)
   index = record_index.build([path])
   return {
     (stream, name): np.concatenate(
@@ -102,7 +102,7 @@ class Folder:
 
   def write_shard(self, which, numbers):
     """Replaces a shard by one of these clips."""
-    schema.write_shard(
+    tfrecords.write_shard(
       self.shards[which], [self._serialized[n] for n in numbers]
     )
 
@@ -396,11 +396,11 @@ def version_of(folder):
     for name in ('first', 'other'):
       prefix = folder.path / f'checkpoints/{stream}_{name}/model.ckpt'
       ends = ('.index', '.data-00000-of-00001')
-      digest = files.digest(*(f'{prefix}{end}' for end in ends))
+      digest = identity.digest(*(f'{prefix}{end}' for end in ends))
       found[digest] = stream, name
   for numbers in (*CLIPS, REVERSED, OTHERS):
     folder.write_shard(1, numbers)
-    found[files.digest(folder.shards[1])] = numbers
+    found[identity.digest(folder.shards[1])] = numbers
   return found
 
 

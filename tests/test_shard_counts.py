@@ -7,10 +7,15 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from two_stream import errors
-from two_stream.datasets import something_something
+from two_stream.datasets import data_set
 from two_stream.records import framing, shard_counts, shard_folder, shards
 
-SAMPLES = [something_something.Sample(str(i), 'a') for i in range(101)]
+
+def sample(sample_id, label):
+  return data_set.Sample(id=sample_id, path=f'{sample_id}.webm', label=label)
+
+
+SAMPLES = [sample(str(i), 'a') for i in range(101)]
 PLAN = shards.plan('train', SAMPLES, shard_size=50)  # Of 34, 34 and 33.
 NAMES = [shard.name for shard in PLAN]
 
@@ -23,7 +28,7 @@ def with_records(count, torn=None):
 def make_folder(tmp_path):
   """What preprocessing leaves beside the shards: two videos failed."""
   folder = shard_folder.ShardFolder(tmp_path)
-  folder.settle({'frames_per_second': 25}, ['a'], {'train': PLAN})
+  folder.remember_parameters({'frames_per_second': 25}, ['a'], {'train': PLAN})
   failures = [(sample, 'why') for sample in PLAN[1].samples[3:5]]
   folder.record_failures(PLAN[1], failures)
   return tmp_path
@@ -105,6 +110,9 @@ GOOD = {'videos': 101, 'shards': 3, 'sha256': ''}
     ('{"train": 3}', "'train' is not an object; copy it back"),
     ('{"classes": [1]}', "'classes' is not an object"),
     ('{"parameters": "25"}', "'parameters' is not an object"),
+    ('{"schema_version": 2}', 'written by a newer program'),
+    ('{"schema_version": 0}', "'schema_version' is not a version"),
+    ('{"schema_version": "1"}', "'schema_version' is not a version"),
     (json.dumps({'train': {**GOOD, 'videos': True}}), "'videos' of 'train'"),
     (json.dumps({'train': {**GOOD, 'videos': 3.0}}), "'videos' of 'train'"),
     (json.dumps({'train': {**GOOD, 'shards': -3}}), "'shards' of 'train'"),

@@ -1,15 +1,22 @@
 """A split is distributed over shards once and for all."""
 
+import dataclasses
 import json
 
 import pytest
 import small_records
 
 from two_stream import errors
-from two_stream.datasets import something_something
+from two_stream.datasets import data_set, label_map
+from two_stream.preprocessing import one_video
 from two_stream.records import shard_folder, shards
 
-SAMPLES = [something_something.Sample(str(i), 'ab'[i > 50]) for i in range(101)]
+
+def sample(sample_id, label):
+  return data_set.Sample(id=sample_id, path=f'{sample_id}.webm', label=label)
+
+
+SAMPLES = [sample(str(i), 'ab'[i > 50]) for i in range(101)]
 SETTINGS = {'frames_per_second': 25}
 
 
@@ -109,7 +116,7 @@ def make_plan():
 @pytest.fixture(name='folder')
 def make_folder(tmp_path, plan):
   folder = shard_folder.ShardFolder(tmp_path / 'records')
-  folder.settle(SETTINGS, ['a', 'b'], {'train': plan})
+  folder.remember_parameters(SETTINGS, ['a', 'b'], {'train': plan})
   return folder
 
 
@@ -166,15 +173,15 @@ def test_the_summary_counts_what_is_there(folder, plan):
       'reason': 'why',
     }
   ]
-  label_map = folder.folder / shard_folder.LABEL_MAP
-  assert something_something.read_label_map(label_map) == ['a', 'b']
+  path = folder.folder / shard_folder.LABEL_MAP
+  assert label_map.read(path) == ['a', 'b']
 
 
 def test_what_was_made_otherwise_is_refused(folder, plan):
-  folder.settle(SETTINGS, ['a', 'b'], {'train': plan})
+  folder.remember_parameters(SETTINGS, ['a', 'b'], {'train': plan})
   fewer = shards.plan('train', SAMPLES[1:], shard_size=50)
   relabelled = shards.plan(
-    'train', [something_something.Sample('0', 'b'), *SAMPLES[1:]], shard_size=50
+    'train', [sample('0', 'b'), *SAMPLES[1:]], shard_size=50
   )
   smaller = shards.plan('train', SAMPLES, shard_size=10)
   for settings, names, new_plan, message in [
@@ -191,16 +198,16 @@ def test_what_was_made_otherwise_is_refused(folder, plan):
     (SETTINGS, ['a', 'b'], smaller, 'train: shards was 3 and is 11'),
   ]:
     with pytest.raises(errors.InputError, match=message):
-      folder.settle(settings, names, {'train': new_plan})
-  assert something_something.read_label_map(
-    folder.folder / 'label_map.txt'
-  ) == ['a', 'b']
+      folder.remember_parameters(settings, names, {'train': new_plan})
+  assert label_map.read(folder.folder / 'label_map.txt') == ['a', 'b']
 
 
 def test_splits_can_be_added_later(folder, plan):
   test_plan = shards.plan('test', SAMPLES[:3], shard_size=50)
-  folder.settle(SETTINGS, ['a', 'b'], {'test': test_plan})
-  folder.settle(SETTINGS, ['a', 'b'], {'train': plan, 'test': test_plan})
+  folder.remember_parameters(SETTINGS, ['a', 'b'], {'test': test_plan})
+  folder.remember_parameters(
+    SETTINGS, ['a', 'b'], {'train': plan, 'test': test_plan}
+  )
   assert set(folder.summarize({})['splits']) == {'train', 'test'}
 
 
@@ -216,7 +223,7 @@ def test_leftovers_of_dead_runs_are_removed(folder, plan):
   for path in [*leftovers, others]:
     path.touch()
   folder.claim(plan[:1])
-  folder.settle(SETTINGS, ['a', 'b'], {'train': plan})
+  folder.remember_parameters(SETTINGS, ['a', 'b'], {'train': plan})
   folder.summarize({})
   assert not any(path.exists() for path in leftovers)
   assert others.exists()  # A live run may be writing it.
@@ -226,3 +233,83 @@ def test_a_folder_that_cannot_be_made_is_named(tmp_path):
   (tmp_path / 'file').touch()
   with pytest.raises(errors.InputError, match='file/records: cannot be'):
     shard_folder.ShardFolder(tmp_path / 'file' / 'records')
+
+
+# The parameters.json of a folder that was made before the file had a version.
+WITHOUT_VERSION = {
+  'parameters': {
+    'frames_per_second': 25,
+    'short_side': 256,
+    'interpolation': 'bilinear',
+    'jpeg_quality': 95,
+    'flow_bound': 20.0,
+    'flow_code': '128 + round(127 v / bound)',
+    'tvl1': {
+      'tau': 0.25,
+      'lambda': 0.15,
+      'theta': 0.3,
+      'num_scales': 5,
+      'scale_step': 0.8,
+      'num_warps': 5,
+      'outer_iterations': 10,
+      'inner_iterations': 30,
+      'epsilon': 0.01,
+      'median_size': 5,
+    },
+  },
+  'classes': {
+    'number': 3,
+    'sha256': (
+      '45f2822938c69acc964bd8b85bdc087322cca202a37c4bf01852c1b0117adde3'
+    ),
+  },
+  'train': {
+    'videos': 6,
+    'shards': 2,
+    'sha256': (
+      '37676660f633cd0c1185a90dcdb494771c4e8ce2141875f0eda4c1e0e4f419ed'
+    ),
+  },
+  'test': {
+    'videos': 2,
+    'shards': 1,
+    'sha256': (
+      '0b9e1b7ee99efc2d099501112392f5b541159921b3840c77805c83362e14afb9'
+    ),
+  },
+}
+
+
+def test_a_folder_made_before_there_were_versions_is_continued(tmp_path):
+  """Its digests are frozen: other code must still compute the same ones."""
+  path = tmp_path / 'parameters.json'
+  path.write_text(json.dumps(WITHOUT_VERSION))
+  names = ['Dropping something', 'Holding something', 'Pushing \xe9']
+  samples = [sample(str(i), names[i % 3]) for i in range(6)]
+  unlabelled = [sample(str(i), None) for i in range(2)]
+  shard_folder.ShardFolder(tmp_path).remember_parameters(
+    one_video.parameters(25, 256),
+    names,
+    {
+      'train': shards.plan('train', samples, shard_size=3),
+      'test': shards.plan('test', unlabelled, shard_size=3),
+    },
+  )
+  after = json.loads(path.read_text())
+  assert after == {'schema_version': 1, **WITHOUT_VERSION}
+  assert list(after['parameters']) == list(WITHOUT_VERSION['parameters'])
+
+
+def test_other_parts_of_the_videos_are_other_samples(tmp_path):
+  folder = shard_folder.ShardFolder(tmp_path)
+  parts = [
+    [dataclasses.replace(each, start=start, end=2.5) for each in SAMPLES]
+    for start in (0.0, 1.0)
+  ]
+  for samples in parts:
+    plan = shards.plan('train', samples, shard_size=50)
+    if samples is parts[0]:
+      folder.remember_parameters(SETTINGS, ['a', 'b'], {'train': plan})
+    else:
+      with pytest.raises(errors.InputError, match='sha256'):
+        folder.remember_parameters(SETTINGS, ['a', 'b'], {'train': plan})

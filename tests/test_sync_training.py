@@ -21,7 +21,7 @@ import tensorflow as tf
 from two_stream import errors, recipe
 from two_stream.cluster import cluster_task
 from two_stream.networks import checkpoints, classifier, inception_v1, inflation
-from two_stream.records import clips, record_index, schema, shards
+from two_stream.records import clips, record_index, schema, shards, tfrecords
 from two_stream.training import (
   evaluator,
   initial_weights,
@@ -367,7 +367,7 @@ def test_records_that_are_all_damaged_end_the_run(data, tmp_path):
   records_dir = tmp_path / 'records'
   shutil.copytree(data, records_dir)
   for path in shards.find(records_dir, 'train'):
-    schema.write_shard(path, [b'no example'] * 3)
+    tfrecords.write_shard(path, [b'no example'] * 3)
   job = small_training.job(records_dir, tmp_path / 'run')
   with pytest.raises(errors.InputError, match='10 records in a row') as error:
     sync_replicas.run(job, small_training.ALONE)

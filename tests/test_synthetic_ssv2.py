@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from two_stream import errors
-from two_stream.datasets import mirroring, something_something
+from two_stream.datasets import data_set, mirroring, something_something
 from two_stream.video import reader
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
@@ -159,7 +159,7 @@ def test_splits_share_no_objects_and_have_every_kind():
   everything = itertools.product(
     objects.KINDS_AND_CLOTH, textures.PATTERNS, textures.COLOURS
   )
-  found = {split: [] for split in something_something.SPLITS}
+  found = {split: [] for split in data_set.SPLITS}
   for thing in everything:
     found[objects.split_of(*thing)].append(thing)
   for things in found.values():
@@ -168,10 +168,10 @@ def test_splits_share_no_objects_and_have_every_kind():
     assert patterns == set(textures.PATTERNS)
     assert colours == set(textures.COLOURS)
 
-  cast = {split: set() for split in something_something.SPLITS}
-  for split, name in itertools.product(something_something.SPLITS, BY_NAME):
+  cast = {split: set() for split in data_set.SPLITS}
+  for split, name in itertools.product(data_set.SPLITS, BY_NAME):
     cast[split] |= set(take_of(name, split=split, seconds=0.25).names)
-  for one, other in itertools.combinations(something_something.SPLITS, 2):
+  for one, other in itertools.combinations(data_set.SPLITS, 2):
     assert cast[one] and not cast[one] & cast[other]
 
 

@@ -13,7 +13,7 @@ import small_records
 import small_training
 
 from two_stream import errors
-from two_stream.datasets import something_something
+from two_stream.datasets import label_map
 from two_stream.networks import checkpoints
 from two_stream.records import record_index, shards
 from two_stream.training import (
@@ -147,9 +147,7 @@ def test_of_a_long_label_map_the_first_changes_are_named(
 ):
   other = shutil.copytree(data, tmp_path / 'other')
   names = [f'class {i}' for i in range(174)]
-  (other / 'label_map.txt').write_text(
-    something_something.format_label_map(names)
-  )
+  (other / 'label_map.txt').write_text(label_map.to_text(names))
   message = refused(small_training.job(other, train_dir, batch_size=1))
   assert '--batch_size' in message
   assert 'number of classes was 3 and is 174 now' in message
@@ -303,9 +301,9 @@ def test_a_run_does_not_go_on_from_another_init_checkpoint(
   settled(job._replace(init_checkpoint=str(copy)))
   assert f'--init_checkpoint: {copy}' in caplog.text
   content = settled(job)
-  assert content['init_checkpoint']['sha256'] == training_folder.identity(
-    networks[0]
-  )
+  assert content['init_checkpoint'][
+    'sha256'
+  ] == training_folder.checkpoint_digest(networks[0])
 
 
 def test_a_worker_that_was_told_otherwise_is_refused(data, train_dir):
@@ -334,7 +332,7 @@ def test_the_evaluator_is_refused_with_another_order_of_classes(
   other = shutil.copytree(data, tmp_path / 'other')
   small_records.write(other, 'validation', ((5, 6, 7),))
   (other / 'label_map.txt').write_text(
-    something_something.format_label_map(reversed(small_records.CLASS_NAMES))
+    label_map.to_text(reversed(small_records.CLASS_NAMES))
   )
   with pytest.raises(errors.InputError, match="class 0 was 'Moving left'"):
     evaluator.follow(small_training.job(other, train_dir))

@@ -54,7 +54,7 @@ def read_text(path):
     try:
       content = stream.read(MAX_BYTES + 1)
     except OSError as error:
-      raise errors.InputError(f'{path}: cannot be read: {error}') from error
+      raise files.unreadable(path, error) from error
   if len(content) > MAX_BYTES:
     raise errors.InputError(
       f'{path}: larger than {MAX_BYTES >> 20} MiB, which no file of labels is'

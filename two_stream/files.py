@@ -5,25 +5,25 @@ is about to write, a FIFO where it is about to read. So a temporary file has a
 name that nobody can guess and is never opened through a link, and what is read
 is looked at before a byte of it is taken.
 
-A process that is killed leaves its temporary files behind. Each of them is
-locked, and the kernel takes the lock away when the process dies: so another
-process knows which of them nobody needs any more.
+Each temporary file is locked. When its process dies, the kernel releases the
+lock, so another process can tell that nobody needs the file any more.
 """
 
 import contextlib
 import errno
 import fcntl
-import hashlib
 import os
 import pathlib
 import secrets
 import shutil
 import stat
 import sys
+from collections.abc import Iterator
 
 from two_stream import errors
 
-_CHUNK = 1 << 20  # Bytes.
+PathLike = str | os.PathLike[str]
+
 _STANDARD_OUTPUTS = (1, 2)
 # A file name has at most 255 bytes, and a character at most 4 of them. So many
 # characters of a final name are part of its temporary names.
@@ -145,11 +145,8 @@ def remove_leftovers(path):
 def open_lock(path):
   """Opens a file that is there to be locked, and makes it if it is missing.
 
-  Args:
-    path: the file.
-
   Returns:
-    The open file, whose content nobody should mind.
+    The open file. Its content means nothing.
 
   Raises:
     OSError: the file cannot be made or opened for writing, or is a link or not
@@ -163,6 +160,36 @@ def open_lock(path):
   except BaseException:
     os.close(descriptor)
     raise
+
+
+@contextlib.contextmanager
+def errors_of_writing(
+  path: PathLike,
+  remedy: str,
+  kinds: tuple[type[Exception], ...] = (OSError,),
+) -> Iterator[None]:
+  """Turns a failure to write a file into an error for the user.
+
+  Args:
+    path: the file or folder that the block writes.
+    remedy: what the user should do.
+    kinds: the exceptions that mean such a failure, for instance that the disk
+      is full or may not be written.
+
+  Raises:
+    InputError: the block raised one of these exceptions.
+  """
+  try:
+    yield
+  except kinds as error:
+    raise errors.InputError(
+      f'{path}: cannot be written: {error}; {remedy}'
+    ) from error
+
+
+def unreadable(path: PathLike, reason: object) -> errors.InputError:
+  """Makes the error of a file that cannot be read, for the caller to raise."""
+  return errors.InputError(f'{path}: cannot be read: {reason}')
 
 
 def sync(path):
@@ -196,12 +223,10 @@ def open_to_read(path, inside=None):
     descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
   except (OSError, ValueError) as error:  # ValueError: a NUL in the name.
     reason = getattr(error, 'strerror', None) or error
-    raise errors.InputError(f'{path}: cannot be read: {reason}') from error
+    raise unreadable(path, reason) from error
   try:
     if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-      raise errors.InputError(
-        f'{path}: cannot be read: it is not a regular file'
-      )
+      raise unreadable(path, 'it is not a regular file')
     if inside is not None:
       # Where the open file is. Its name may lead elsewhere by now.
       place = pathlib.Path(f'/proc/self/fd/{descriptor}').readlink()
@@ -211,33 +236,6 @@ def open_to_read(path, inside=None):
   except BaseException:
     os.close(descriptor)
     raise
-
-
-def digest(*paths):
-  """Gives the SHA-256 of the contents of files, one after the other.
-
-  Sizes and times of files say nothing sure about their contents.
-
-  Args:
-    *paths: the files, in an order that matters.
-
-  Returns:
-    64 hexadecimal digits.
-
-  Raises:
-    InputError: a file cannot be read.
-  """
-  total = hashlib.sha256()
-  for path in paths:
-    with open_to_read(path) as stream:
-      try:
-        one = hashlib.sha256()
-        while chunk := stream.read(_CHUNK):
-          one.update(chunk)
-      except OSError as error:
-        raise errors.InputError(f'{path}: cannot be read: {error}') from error
-    total.update(one.digest())  # Of fixed length, so that borders count.
-  return total.hexdigest()
 
 
 def _refuse_special(mode, path, allowed=lambda mode: False):
@@ -279,15 +277,15 @@ def _is_stream(mode):
   return stat.S_ISFIFO(mode) or stat.S_ISCHR(mode)
 
 
-def _encoding(mode):
+def _encoding(mode: str) -> str | None:
   return None if 'b' in mode else 'utf-8'
 
 
-def _temporary_prefix(path):
+def _temporary_prefix(path: pathlib.Path) -> str:
   return f'.{path.name[:_NAME_CHARACTERS]}.'
 
 
-def _temporary_name(path):
+def _temporary_name(path: pathlib.Path) -> pathlib.Path:
   return path.with_name(f'{_temporary_prefix(path)}{secrets.token_hex(8)}.tmp')
 
 
@@ -337,7 +335,7 @@ def _remove_if_dead(path):
     is_folder = stat.S_ISDIR(os.lstat(path).st_mode)
     descriptor = os.open(path, flags | (0 if is_folder else os.O_RDWR))
   except OSError:
-    return  # A link, or gone already, or somebody else's.
+    return  # It is a link, is gone already, or belongs to somebody else.
   try:
     fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     if is_folder:

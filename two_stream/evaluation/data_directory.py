@@ -13,7 +13,7 @@ import os
 import pathlib
 
 from two_stream import documents, errors
-from two_stream.datasets import something_something
+from two_stream.datasets import label_map
 from two_stream.records import shard_folder
 from two_stream.video import resampling
 
@@ -120,7 +120,7 @@ def class_names(data_dir, eval_type, num_classes):
     InputError: if the file cannot be read or has another number of names.
   """
   path = pathlib.Path(data_dir, EVALUATIONS[eval_type].label_map)
-  names = something_something.read_label_map(path)
+  names = label_map.read(path)
   if len(names) != num_classes:
     raise errors.InputError(
       f'{path} has {len(names)} class names and the checkpoint {num_classes} '

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from two_stream import errors, identity, recipe
-from two_stream.datasets import something_something
+from two_stream.datasets import data_set, label_map
 from two_stream.evaluation import clip_batches, data_directory, logit_parts
 from two_stream.networks import checkpoint_files, checkpoints, classifier
 from two_stream.records import (
@@ -21,6 +21,7 @@ from two_stream.records import (
   record_index,
   schema,
   shard_folder,
+  tfrecords,
 )
 from two_stream.terminal import progress
 from two_stream.video import resampling
@@ -88,10 +89,7 @@ def class_names(data_dir, networks, records_dir):
         data_dir, 'joint', checkpoints.describe(path).num_classes
       )
   of_records = pathlib.Path(records_dir, shard_folder.LABEL_MAP)
-  if (
-    of_records.exists()
-    and something_something.read_label_map(of_records) != names
-  ):
+  if of_records.exists() and label_map.read(of_records) != names:
     raise errors.InputError(
       f'{of_records} is not the label map of {data_dir}; choose the '
       '--records_dir of the data set that the networks were trained on'
@@ -282,8 +280,6 @@ def _damages(contents, shard, readable):
 
 def _readable_id(index, record):
   try:
-    return something_something.check_id(
-      schema.clip_id(index.read_damaged(record))
-    )
+    return data_set.check_id(tfrecords.clip_id(index.read_damaged(record)))
   except errors.InputError:
     return None

@@ -1,21 +1,21 @@
-"""Turns splits of videos into shards: one run over one machine's share.
+"""Turns a data set's videos into shards: one run over one task's share.
 
-Worker processes decode, compute flow and compress. This process alone loads
-TensorFlow: it puts the results in order and writes one shard at a time, so a
-shard's bytes do not depend on the number of workers, and a kill costs the one
-shard that is being written.
+Worker processes decode the videos, compute the flow and compress both. This
+process alone loads TensorFlow. It puts the results in order and writes one
+shard at a time, so a shard's bytes do not depend on the number of workers, and
+a kill costs only the shard that is being written.
 """
 
-import functools
-import heapq
-import itertools
+import dataclasses
 import pathlib
 import sys
-from typing import NamedTuple
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from types import TracebackType
+from typing import Any
 
-from two_stream import cli, errors
-from two_stream.datasets import something_something
-from two_stream.preprocessing import one_video, worker_pool
+from two_stream import cli, errors, files
+from two_stream.datasets import data_set
+from two_stream.preprocessing import one_video, task_share, worker_pool
 from two_stream.records import schema, shard_folder, shards
 from two_stream.terminal import progress
 from two_stream.video import pixels, resampling
@@ -23,215 +23,189 @@ from two_stream.video import pixels, resampling
 SHARD_SIZE = 64
 VIDEO_TIMEOUT = 600.0
 
+Encode = Callable[[one_video.Source], schema.Record]
 
-class Job(NamedTuple):
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class PreprocessingJob:
   """What to preprocess, and how.
 
   Attributes:
-    videos_dir: the folder of `<id>.webm`.
-    labels_dir: the folder of the JSON files, see something_something.py.
+    data_set: the class names, and the samples of the splits to preprocess.
+    videos_dir: the folder that the samples' paths are relative to.
     output_dir: the folder of the shards, see shard_folder.py.
-    splits: some of `something_something.SPLITS`.
-    num_workers: worker processes.
+    num_workers: the number of worker processes.
     frames_per_second: the rate of the clips, or None to keep the source's.
-    short_side: pixels.
+    short_side: pixels of the frames' smaller side.
     shard_size: the most videos of a shard.
-    task_index: which share of the shards is this run's.
-    num_tasks: into how many shares they are divided.
-    keep_truncated: whether files that break off are used as far as they go.
-    video_timeout: seconds after which a video is given up.
+    share: which of the shards are this run's.
+    keep_truncated: whether a file that breaks off is used up to that point.
+    video_timeout: seconds after which a video counts as failed.
   """
 
-  videos_dir: str
-  labels_dir: str
-  output_dir: str
-  splits: tuple = something_something.SPLITS
+  data_set: data_set.DataSet
+  videos_dir: files.PathLike
+  output_dir: files.PathLike
   num_workers: int = 1
   frames_per_second: int | None = resampling.FRAMES_PER_SECOND
   short_side: int = pixels.SHORT_SIDE
   shard_size: int = SHARD_SIZE
-  task_index: int = 0
-  num_tasks: int = 1
+  share: task_share.TaskShare = task_share.TaskShare()
   keep_truncated: bool = False
   video_timeout: float = VIDEO_TIMEOUT
 
 
-class Work(NamedTuple):
-  """What there is to do of a shard.
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class _UnfinishedShard:
+  """A shard that is to be written, or that lacks videos.
 
   Attributes:
-    shard: the shard.
-    samples: those of its videos that it lacks; all if it is written anew.
-    extends: whether it is there and keeps the records that it has.
+    shard: which shard.
+    samples: those that it lacks; all of them if it is to be written anew.
+    is_extended: whether it is there and keeps the records that it has.
   """
 
   shard: shards.Shard
-  samples: list
-  extends: bool
+  samples: Sequence[data_set.Sample]
+  is_extended: bool
 
 
-def run(job, encode=one_video.encode_video):
+def run(
+  job: PreprocessingJob, encode: Encode = one_video.encode_video
+) -> tuple[dict[str, Any], int]:
   """Writes the shards of this task that are missing or lack videos.
 
   A shard that lost records since it was written is written anew.
 
   Args:
-    job: a `Job`.
-    encode: `one_video.Source` -> `schema.Record`, run by the workers.
+    job: what to do.
+    encode: makes a record of a video. The worker processes call it.
 
   Returns:
-    (summary of the output folder, see `ShardFolder.summarize`; number of videos
-    of this task that failed).
+    (the summary of the output folder, see `ShardFolder.summarize`; how many
+    videos of this task failed).
 
   Raises:
-    InputError: a file or folder cannot be used, the settings do not go with
-      the output folder, or the disk is full.
+    InputError: a file or folder cannot be used, the output folder was made
+      with other settings, or the disk is full.
   """
-  class_names = something_something.read_class_names(job.labels_dir)
+  _check_videos(job.videos_dir, job.data_set)
   plans = {
-    split: shards.plan(
-      split,
-      something_something.read_samples(job.labels_dir, split),
-      job.shard_size,
-    )
-    for split in job.splits
+    split: shards.plan(split, samples, job.shard_size)
+    for split, samples in job.data_set.splits.items()
   }
-  _check_videos(job.videos_dir)
   folder = shard_folder.ShardFolder(job.output_dir)
-  settings = one_video.parameters(job.frames_per_second, job.short_side)
-  folder.settle(settings, class_names, plans)
-  every_shard = [shard for plan in plans.values() for shard in plan]
-  share = every_shard[job.task_index :: job.num_tasks]
-  folder.claim(share)
-  works = [work for work in _works(folder, share) if work.samples]
-  _report(f'{len(share) - len(works)} of {len(share)} shards are complete')
-  num_failed = _write_all(job, works, folder, class_names, encode)
+  folder.remember_parameters(
+    one_video.parameters(job.frames_per_second, job.short_side),
+    job.data_set.class_names,
+    plans,
+  )
+  all_shards = [shard for plan in plans.values() for shard in plan]
+  of_this_task = all_shards[job.share.task_index :: job.share.num_tasks]
+  folder.claim(of_this_task)
+  unfinished = _find_unfinished(folder, of_this_task)
+  num_complete = len(of_this_task) - len(unfinished)
+  _report(f'{num_complete} of {len(of_this_task)} shards are complete')
+  num_failed = _finish(job, unfinished, folder, encode)
   return folder.summarize(one_video.versions()), num_failed
 
 
-def _works(folder, share):
-  """Looks at the shards of this task; returns a `Work` for each."""
-  damaged = folder.damaged(share)
-  works = []
-  for shard in share:
-    path = folder.path(shard)
-    if shard.name in damaged:
-      _report(f'{path}: {damaged[shard.name]}; it is made again')
-    extends = path.exists() and shard.name not in damaged
-    samples = folder.lacking(shard) if extends else shard.samples
-    works.append(Work(shard, samples, extends))
-  return works
-
-
-def _check_videos(videos_dir):
+def _check_videos(videos_dir: files.PathLike, videos: data_set.DataSet) -> None:
+  """Raises InputError if the folder cannot be that of the samples' videos."""
   folder = pathlib.Path(videos_dir)
   if not folder.is_dir():
     raise errors.InputError(f'{folder}: no such folder; see --videos_dir')
-  if next(folder.glob('*.webm'), None) is None:
-    raise errors.InputError(f'{folder}: has no .webm file; see --videos_dir')
+  paths = [
+    pathlib.PurePath(sample.path)
+    for samples in videos.splits.values()
+    for sample in samples
+  ]
+  # A sample's path a/b.webm becomes the pattern */*.webm.
+  patterns = {
+    (len(path.parts) - 1) * '*/' + f'*{path.suffix}' for path in paths
+  }
+  if not any(
+    next(folder.glob(pattern), None) is not None for pattern in patterns
+  ):
+    endings = ' or '.join(sorted({path.suffix for path in paths}))
+    raise errors.InputError(
+      f'{folder}: has no {endings} file; see --videos_dir'
+    )
 
 
-def _write_all(job, works, folder, class_names, encode):
-  """Returns the number of videos that failed."""
-  num_videos = sum(len(work.samples) for work in works)
-  if not num_videos:
+def _find_unfinished(
+  folder: shard_folder.ShardFolder, of_this_task: Sequence[shards.Shard]
+) -> list[_UnfinishedShard]:
+  """Lists those of this task's shards that are not complete."""
+  damaged = folder.damaged(of_this_task)
+  unfinished = []
+  for shard in of_this_task:
+    path = folder.path(shard)
+    if shard.name in damaged:
+      _report(f'{path}: {damaged[shard.name]}; it is made again')
+    is_there = path.exists() and shard.name not in damaged
+    samples = folder.lacking(shard) if is_there else shard.samples
+    if samples:
+      unfinished.append(
+        _UnfinishedShard(shard=shard, samples=samples, is_extended=is_there)
+      )
+  return unfinished
+
+
+def _finish(
+  job: PreprocessingJob,
+  unfinished: Sequence[_UnfinishedShard],
+  folder: shard_folder.ShardFolder,
+  encode: Encode,
+) -> int:
+  """Encodes what the shards lack; returns the number of videos that failed."""
+  samples = [sample for each in unfinished for sample in each.samples]
+  if not samples:
     return 0
   cli.start_tensorflow()
-  index_of = {name: index for index, name in enumerate(class_names)}
-  sources = (
-    _source(job, sample, index_of) for work in works for sample in work.samples
-  )
+  # The worker processes import this module and are to stay without TensorFlow.
+  from two_stream.preprocessing import shard_writing  # noqa: PLC0415
+
+  index_of = {name: i for i, name in enumerate(job.data_set.class_names)}
+  sources = (_source(job, sample, index_of) for sample in samples)
   num_failed = 0
-  num_workers = min(job.num_workers, num_videos)
   with (
     worker_pool.worker_pool(
-      encode, num_workers, job.video_timeout, one_video.start_worker
+      encode,
+      min(job.num_workers, len(samples)),
+      job.video_timeout,
+      one_video.start_worker,
     ) as pool,
-    Progress(num_videos) as bar,
+    ProgressOfVideos(len(samples)) as bar,
   ):
     results = bar.follow(pool.map(sources))
-    for work in works:
-      write = _extend if work.extends else _write_new
-      num_failed += write(folder, work, results)
+    for each in unfinished:
+      if each.is_extended:
+        num_failed += shard_writing.extend(
+          folder, each.shard, each.samples, results
+        )
+      else:
+        num_failed += shard_writing.write_new(folder, each.shard, results)
   return num_failed
 
 
-def _source(job, sample, index_of):
+def _source(
+  job: PreprocessingJob, sample: data_set.Sample, index_of: Mapping[str, int]
+) -> one_video.Source:
   return one_video.Source(
     videos_dir=str(job.videos_dir),
-    id=sample.id,
-    label=sample.label,
-    label_index=index_of.get(sample.label),
+    sample=sample,
+    label_index=None if sample.label is None else index_of.get(sample.label),
     frames_per_second=job.frames_per_second,
     short_side=job.short_side,
     keep_truncated=job.keep_truncated,
   )
 
 
-def _write_new(folder, work, results):
-  """Writes a shard as its records come; returns how many failed."""
-  failures = []
+class ProgressOfVideos:
+  """A bar on stderr: videos/s, flows/s, and the time that is left."""
 
-  def examples():
-    for sample, result in zip(work.samples, results):
-      if isinstance(result, worker_pool.Failure):
-        failures.append((sample, result.reason))
-      else:
-        yield schema.serialize(result)
-    folder.record_failures(work.shard, failures)  # Before the shard is named.
-
-  schema.write_shard(folder.path(work.shard), examples())
-  return len(failures)
-
-
-def _extend(folder, work, results):
-  """Adds to a shard what failed before; returns how many failed again.
-
-  The shard is copied, with the new records in the places they would have had.
-  """
-  failures, new = [], []
-  for sample, result in zip(work.samples, results):
-    if isinstance(result, worker_pool.Failure):
-      failures.append((sample, result.reason))
-    else:
-      new.append(schema.serialize(result))
-  if new:
-    path = folder.path(work.shard)
-    place = functools.partial(
-      _place, path, [sample.id for sample in work.shard.samples]
-    )
-    merged = heapq.merge(schema.read_shard(path), new, key=place)
-    # A run killed after this statement leaves the record and its failure.
-    groups = itertools.groupby(merged, key=place)
-    schema.write_shard(path, (next(group) for _, group in groups))
-  folder.record_failures(work.shard, failures)
-  return len(failures)
-
-
-def _place(path, ids, serialized):
-  """Tells where in a shard a record belongs.
-
-  Args:
-    path: of the shard.
-    ids: of its videos, in their order.
-    serialized: the record.
-
-  Raises:
-    InputError: it belongs nowhere.
-  """
-  try:
-    return ids.index(schema.clip_id(serialized))
-  except ValueError:
-    raise errors.InputError(
-      f'{path}: a record in it is no clip of this shard; remove it and run '
-      'again, it is made again'
-    ) from None
-
-
-class Progress:
-  """A bar on stderr: videos/s, flows/s and the time that is left."""
-
-  def __init__(self, num_videos):
+  def __init__(self, num_videos: int):
     self._bar = progress.bar(
       total=num_videos,
       unit='video',
@@ -241,13 +215,20 @@ class Progress:
     self._num_flows = 0
     self._num_failed = 0
 
-  def __enter__(self):
+  def __enter__(self) -> 'ProgressOfVideos':
     return self
 
-  def __exit__(self, *unused):
+  def __exit__(
+    self,
+    kind: type[BaseException] | None,
+    error: BaseException | None,
+    traceback: TracebackType | None,
+  ) -> None:
     self._bar.close()
 
-  def follow(self, results):
+  def follow(
+    self, results: Iterator[schema.Record | worker_pool.Failure]
+  ) -> Iterator[schema.Record | worker_pool.Failure]:
     """Yields the results and counts them."""
     for result in results:
       if isinstance(result, worker_pool.Failure):
@@ -257,7 +238,7 @@ class Progress:
       self._show()
       yield result
 
-  def _show(self):
+  def _show(self) -> None:
     videos = self._bar.n + 1
     seconds = max(self._bar.format_dict['elapsed'], 1e-3)
     self._bar.set_postfix_str(
@@ -268,5 +249,5 @@ class Progress:
     self._bar.update()
 
 
-def _report(message):
+def _report(message: str) -> None:
   print(message, file=sys.stderr)

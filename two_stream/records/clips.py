@@ -21,7 +21,7 @@ import tensorflow as tf
 import i3d
 from two_stream import recipe
 from two_stream.datasets import mirroring
-from two_stream.records import schema
+from two_stream.records import schema, tfrecords
 from two_stream.video import pixels
 
 # How many records in place of a damaged one are tried. If all are damaged,
@@ -148,7 +148,7 @@ def _training_clip(reading, number):
   def clip(attempt):
     return (
       reading.index.read(record_of(attempt))
-      .map(schema.parse)
+      .map(tfrecords.parse)
       .map(functools.partial(_random_clip, reading, number))
       .map(
         lambda element: {
@@ -198,7 +198,7 @@ def _random_clip(reading, number, parsed):
 
 
 def _test_clip(stream, record, serialized):
-  parsed = schema.parse(serialized)
+  parsed = tfrecords.parse(serialized)
   length = tf.size(parsed[schema.FRAME_INDEX]) - 1
   num_frames = tf.clip_by_value(length, i3d.MIN_FRAMES, recipe.MAX_TEST_FRAMES)
   height, width = _frame_size(parsed)
@@ -226,7 +226,7 @@ def _decode(parsed, stream, steps, corner):
   """Decodes the frames or flows of some time steps.
 
   Args:
-    parsed: what `schema.parse` returns.
+    parsed: what `tfrecords.parse` returns.
     stream: a key of `recipe.STREAMS`.
     steps: int32 [T], time steps of the clip.
     corner: (top, left) of the crop.

@@ -95,7 +95,7 @@ def scan(path):
         offsets.append(end)
         end += _HEADER.size + length + _TRAILER
     except OSError as error:
-      raise _unreadable(path, error) from error
+      raise files.unreadable(path, error) from error
   return Framing(offsets, None)
 
 
@@ -119,7 +119,7 @@ def read(path, offset):
       if length is not None:
         return os.pread(stream.fileno(), length, offset + _HEADER.size)
     except OSError as error:
-      raise _unreadable(path, error) from error
+      raise files.unreadable(path, error) from error
   raise errors.InputError(f'{path}: no record begins at byte {offset}')
 
 
@@ -133,7 +133,3 @@ def _length(descriptor, offset, size):
   if length > min(room, _MOST_BYTES) or crc != crc32c.masked(header[:_LENGTH]):
     return None
   return length
-
-
-def _unreadable(path, error):
-  return errors.InputError(f'{path}: cannot be read: {error}')

@@ -91,7 +91,7 @@ def of_split(records_dir, split):
 
   Args:
     records_dir: a folder that preprocessing made.
-    split: one of `something_something.SPLITS`.
+    split: one of `data_set.SPLITS`.
 
   Returns:
     A `RecordIndex`.

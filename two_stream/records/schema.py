@@ -1,7 +1,7 @@
-"""One clip as a `tf.train.SequenceExample`: what is written and how it is read.
+"""A record: what is stored of one clip, and how a clip is read from it.
 
 The keys are those of MediaPipe's MediaSequence, which DMVR and Scenic read too.
-A shard is a TFRecord file of such examples.
+A shard is a TFRecord file of such records.
 
     context
       example/id            "78687"
@@ -18,22 +18,27 @@ A shard is a TFRecord file of such examples.
                             x displacements above the y displacements
       forward_flow/timestamp     time of the first of the two frames
 
-Why distinct frames: 12 frames a second shown at 25 repeat about every second
-one, and the flow between a frame and its repetition is zero. Each frame and
-flow is stored once; `clip/frame_index` (our own key, as `preprocessing/` is)
-expands them. It rises by 0 or 1: the flow at position t is the stored flow
-number `frame_index[t]` where the index rises, and zero where it does not.
+Why distinct frames: where a video of 12 frames a second is shown at 25 frames
+a second, about every second frame repeats the one before it, and the flow
+between a frame and its repetition is zero. So each frame and each flow is
+stored once, and `clip/frame_index` tells which of them to show. Each value of
+the index equals the value before it or is larger by 1. Where it is larger, the
+flow from position t to t + 1 is the stored flow number `frame_index[t]`. Where
+it is equal, that flow is zero. The keys `clip/frame_index` and `preprocessing/`
+are this project's own.
 
-Encoding needs OpenCV alone and runs in the worker processes. TensorFlow, which
-frames and parses the records, is imported by the functions that do so, because
-it would cost each worker 3 seconds and half a gigabyte.
+This module needs NumPy and OpenCV alone, because the worker processes encode
+records: TensorFlow would cost each of them 3 seconds and half a gigabyte.
+tfrecords.py turns records into the bytes of a `tf.train.SequenceExample`, and
+back.
 """
 
-from typing import NamedTuple
+from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 
-from two_stream import errors, files
+from two_stream import errors
 from two_stream.video import codecs, pixels
 
 ID = 'example/id'
@@ -48,28 +53,37 @@ FLOW_ENCODED = 'forward_flow/encoded'
 FLOW_TIMESTAMP = 'forward_flow/timestamp'
 NO_LABEL = -1
 
+Values = list[bytes] | list[int]
+_Kind = TypeVar('_Kind', bytes, int)
+
 
 class Record(NamedTuple):
-  """A clip ready to be written; plain values that cross process borders.
+  """A clip ready to be written, in plain values that can be sent to a process.
 
   Attributes:
-    context: key -> list of bytes or int.
-    feature_lists: key -> list of bytes or int, one per time step.
+    context: key -> the values of a feature of the whole clip.
+    feature_lists: key -> the values of a feature, one for each time step.
   """
 
-  context: dict
-  feature_lists: dict
+  context: dict[str, Values]
+  feature_lists: dict[str, Values]
 
 
-def encode(frames, flows, timestamps, frame_index, context):
+def encode(
+  frames: np.ndarray,
+  flows: Iterable[np.ndarray],
+  timestamps: Iterable[int],
+  frame_index: Iterable[int],
+  context: Mapping[str, Values],
+) -> Record:
   """Compresses the distinct frames and flows of a clip.
 
   Args:
     frames: uint8 [U, H, W, 3], RGB.
-    flows: iterable of U - 1 float32 [H, W, 2], pixels, (x, y).
+    flows: U - 1 arrays float32 [H, W, 2], (x, y) in pixels.
     timestamps: int [U], microseconds.
     frame_index: int [K], rising by 0 or 1 from 0 to U - 1.
-    context: further context features, key -> list.
+    context: further features of the whole clip.
 
   Returns:
     A `Record`.
@@ -100,167 +114,13 @@ def encode(frames, flows, timestamps, frame_index, context):
   )
 
 
-def serialize(record):
-  """Turns a `Record` into the bytes of a tf.train.SequenceExample.
-
-  Equal records give equal bytes.
-  """
-  import tensorflow as tf  # noqa: PLC0415 (see the docstring of this module)
-
-  def feature(values):
-    if isinstance(values[0], bytes):
-      return tf.train.Feature(bytes_list=tf.train.BytesList(value=values))
-    return tf.train.Feature(int64_list=tf.train.Int64List(value=values))
-
-  example = tf.train.SequenceExample(
-    context=tf.train.Features(
-      feature={key: feature(value) for key, value in record.context.items()}
-    ),
-    feature_lists=tf.train.FeatureLists(
-      feature_list={
-        key: tf.train.FeatureList(feature=[feature([step]) for step in steps])
-        for key, steps in record.feature_lists.items()
-      }
-    ),
-  )
-  return example.SerializeToString(deterministic=True)
-
-
-def deserialize(serialized):
-  """Turns the bytes of `serialize` back into the same `Record`.
-
-  Raises:
-    InputError: they are no SequenceExample, or one of its steps is empty.
-  """
-  import tensorflow as tf  # noqa: PLC0415
-  from google.protobuf import message  # noqa: PLC0415
-
-  def values(feature):
-    kind = feature.WhichOneof('kind')
-    return list(getattr(feature, kind).value) if kind else []
-
-  def first(feature):
-    for value in values(feature):
-      return value
-    raise errors.InputError('a record has a step without a value')
-
-  try:
-    example = tf.train.SequenceExample.FromString(serialized)
-  except message.DecodeError as error:
-    raise errors.InputError(
-      f'a record is no SequenceExample: {error}'
-    ) from None
-  context = example.context.feature
-  lists = example.feature_lists.feature_list
-  return Record(
-    context={key: values(context[key]) for key in context},
-    feature_lists={
-      key: [first(step) for step in lists[key].feature] for key in lists
-    },
-  )
-
-
-def clip_id(serialized):
-  """Reads the id of a clip.
-
-  Args:
-    serialized: bytes of one example.
-
-  Returns:
-    A str, unchecked; see `something_something.check_id`.
-
-  Raises:
-    InputError: as `deserialize`, and if there is no id.
-  """
-  values = deserialize(serialized).context.get(ID)
-  try:
-    (encoded,) = values
-    return encoded.decode()
-  except (TypeError, ValueError, AttributeError):
-    raise errors.InputError('a record has no id') from None
-
-
-def write_shard(path, examples):
-  """Writes a shard that takes its name only once it is complete.
-
-  Args:
-    path: the file.
-    examples: iterable of serialized examples.
-
-  Raises:
-    InputError: the disk is full or otherwise cannot be written.
-  """
-  import tensorflow as tf  # noqa: PLC0415
-
-  try:
-    # TensorFlow opens files by name. This name is the open file's, whatever
-    # somebody may have put where it lies.
-    with (
-      files.atomic_open(path) as stream,
-      tf.io.TFRecordWriter(f'/proc/self/fd/{stream.fileno()}') as writer,
-    ):
-      for example in examples:
-        writer.write(example)
-  except (OSError, tf.errors.OpError) as error:
-    raise errors.InputError(
-      f'{path}: cannot be written: {error}; make room or repair, then run '
-      'again: complete shards are kept'
-    ) from error
-
-
-def read_shard(path):
-  """Yields the serialized examples of a shard.
-
-  Raises:
-    InputError: the file is missing or damaged.
-  """
-  import tensorflow as tf  # noqa: PLC0415
-
-  try:
-    yield from tf.data.TFRecordDataset(str(path)).as_numpy_iterator()
-  except tf.errors.OpError as error:
-    raise errors.InputError(
-      f'{path}: not a whole shard: {error}; remove it and preprocess again'
-    ) from error
-
-
-def parse(serialized):
-  """Parses one example inside a TensorFlow graph, without decoding images.
-
-  Args:
-    serialized: string tensor [].
-
-  Returns:
-    A dict of tensors: ID, DATA_PATH and LABEL_STRING string [], LABEL_INDEX
-    int64 [] (NO_LABEL where there is none), FRAME_INDEX int64 [K], RGB_ENCODED
-    string [U], FLOW_ENCODED string [U - 1]. The clip has K - 1 time steps: the
-    last frame has no flow. See the docstring of this module.
-  """
-  import tensorflow as tf  # noqa: PLC0415
-
-  def one(dtype, default=None):
-    return tf.io.FixedLenFeature([], dtype, default)
-
-  one_a_step = tf.io.FixedLenSequenceFeature([], tf.string)
-  context, feature_lists = tf.io.parse_single_sequence_example(
-    serialized,
-    context_features={
-      ID: one(tf.string),
-      DATA_PATH: one(tf.string),
-      LABEL_INDEX: one(tf.int64, NO_LABEL),
-      LABEL_STRING: one(tf.string, ''),
-      FRAME_INDEX: tf.io.RaggedFeature(tf.int64),
-    },
-    sequence_features={RGB_ENCODED: one_a_step, FLOW_ENCODED: one_a_step},
-  )
-  return {**context, **feature_lists}
-
-
-def read_clip(serialized, start=0, num_frames=None):
+def read_clip(
+  record: Record, start: int = 0, num_frames: int | None = None
+) -> tuple[np.ndarray, np.ndarray]:
   """Decodes a window of a clip with NumPy.
 
   Args:
-    serialized: bytes of one example.
+    record: the clip.
     start: first time step of the window.
     num_frames: length of the window; None: to the end.
 
@@ -273,7 +133,6 @@ def read_clip(serialized, start=0, num_frames=None):
     ValueError: the window is not inside the clip.
     InputError: the record is damaged.
   """
-  record = deserialize(serialized)
   rgb_encoded = _values(record.feature_lists, RGB_ENCODED, bytes)
   flow_encoded = _values(record.feature_lists, FLOW_ENCODED, bytes)
   frame_index = _values(record.context, FRAME_INDEX, int)
@@ -296,16 +155,23 @@ def read_clip(serialized, start=0, num_frames=None):
   return expand(frames, flows, window)
 
 
-def _values(features, key, kind):
-  """The values of a feature of a `Record`, which must be of one kind."""
+def _values(
+  features: Mapping[str, Values], key: str, kind: type[_Kind]
+) -> list[_Kind]:
+  """Gives the values of a feature, all of which must be of one kind."""
   values = features.get(key, [])
   if not all(isinstance(value, kind) for value in values):
     raise errors.InputError(f'a record has a {key} of another kind')
   return values
 
 
-def _check_frame_index(frame_index, num_frames, num_flows):
-  """Raises InputError unless it is as the docstring of this module says."""
+def _check_frame_index(
+  frame_index: Sequence[int], num_frames: int, num_flows: int
+) -> None:
+  """Raises InputError unless the index fits the frames and flows of a record.
+
+  The docstring of this module says what values a frame index has.
+  """
   steps = {after - i for i, after in zip(frame_index, frame_index[1:])}
   if not (
     len(frame_index) > 1
@@ -316,13 +182,17 @@ def _check_frame_index(frame_index, num_frames, num_flows):
     raise errors.InputError(f'a record has a {FRAME_INDEX} that leads nowhere')
 
 
-def expand(frames, flows, frame_index):
-  """Repeats distinct frames and flows as `frame_index` tells.
+def expand(
+  frames: Mapping[int, np.ndarray] | Sequence[np.ndarray] | np.ndarray,
+  flows: Mapping[int, np.ndarray] | Sequence[np.ndarray],
+  frame_index: Sequence[int] | np.ndarray,
+) -> tuple[np.ndarray, np.ndarray]:
+  """Repeats distinct frames and flows as a frame index says.
 
   Args:
-    frames: number of the frame -> uint8 [H, W, 3]; a dict or an array.
-    flows: the same for float32 [H, W, 2] in [-1, 1]: number i holds the flow
-      from frame i to frame i + 1.
+    frames: number of a distinct frame -> uint8 [H, W, 3].
+    flows: number of a distinct frame -> the flow from that frame to the next
+      one, float32 [H, W, 2] in [-1, 1].
     frame_index: int [T + 1], rising by 0 or 1.
 
   Returns:

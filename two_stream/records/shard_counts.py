@@ -13,12 +13,17 @@ import pathlib
 from typing import NamedTuple
 
 from two_stream import documents, errors
-from two_stream.datasets import something_something
+from two_stream.datasets import data_set
 from two_stream.records import shards
 
 PARAMETERS = 'parameters.json'
 FAILURES = 'failures'
-_OBJECTS = ('parameters', 'classes', *something_something.SPLITS)
+# The version of what records and parameters.json hold. A folder whose
+# parameters.json has no version was made before there were versions, and has
+# version 1.
+VERSION_KEY = 'schema_version'
+SCHEMA_VERSION = 1
+_OBJECTS = ('parameters', 'classes', *data_set.SPLITS)
 
 
 class Expected(NamedTuple):
@@ -57,10 +62,18 @@ def read_parameters(folder):
     content = documents.read_json(path)
     if not isinstance(content, dict):
       raise errors.InputError(f'{path}: not a JSON object')
+    version = content.get(VERSION_KEY, SCHEMA_VERSION)
+    if type(version) is not int or version < 1:
+      raise errors.InputError(f'{path}: {VERSION_KEY!r} is not a version')
+    if version > SCHEMA_VERSION:
+      raise errors.InputError(
+        f'{path}: was written by a newer program, with {VERSION_KEY} {version} '
+        f'and not {SCHEMA_VERSION}'
+      )
     for topic in _OBJECTS:
       if not isinstance(content.get(topic, {}), dict):
         raise errors.InputError(f'{path}: {topic!r} is not an object')
-    for split in something_something.SPLITS:
+    for split in data_set.SPLITS:
       for key in ('videos', 'shards'):
         count = content.get(split, {key: 0}).get(key)
         if type(count) is not int or count < 0:

@@ -21,9 +21,11 @@ import hashlib
 import json
 import logging
 import pathlib
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from two_stream import documents, errors, files
-from two_stream.datasets import something_something
+from two_stream.datasets import data_set, label_map
 from two_stream.records import framing, shard_counts, shards
 
 FAILURES = 'failures.jsonl'
@@ -43,7 +45,7 @@ class ShardFolder:
 
   def __init__(self, folder):
     self.folder = pathlib.Path(folder)
-    with errors_of_writing(folder):
+    with files.errors_of_writing(folder, shards.REMEDY_OF_WRITING):
       self._failures_folder.mkdir(parents=True, exist_ok=True)
       self._lock_file = files.open_lock(self.folder / '.lock')
 
@@ -89,8 +91,8 @@ class ShardFolder:
       InputError: a live run writes one of them.
     """
     for shard in plan:
-      split = something_something.SPLITS.index(shard.split)
-      byte = 1 + split + len(something_something.SPLITS) * shard.number
+      split = data_set.SPLITS.index(shard.split)
+      byte = 1 + split + len(data_set.SPLITS) * shard.number
       try:
         self._lock(fcntl.LOCK_EX | fcntl.LOCK_NB, byte)
       except (BlockingIOError, PermissionError):
@@ -101,22 +103,29 @@ class ShardFolder:
       files.remove_leftovers(self.path(shard))
       files.remove_leftovers(self._failures(shard))
 
-  def settle(self, parameters, class_names, plans):
-    """Makes sure that the folder's shards and this run's go together.
+  def remember_parameters(
+    self,
+    parameters: Mapping[str, Any],
+    class_names: Sequence[str],
+    plans: Mapping[str, Sequence[shards.Shard]],
+  ) -> None:
+    """Writes what the shards are made from and with, or checks it.
 
     Args:
-      parameters: dict of JSON values that decide what a record holds.
+      parameters: values of JSON that decide what a record holds.
       class_names: the label map.
-      plans: split -> list of all its `shards.Shard`s; more splits may come
-        in later runs.
+      plans: split -> all its shards. Later runs may add more splits.
 
     Raises:
-      InputError: the folder was made with other parameters, labels or videos,
-        or cannot be read.
+      InputError: the folder was made with other parameters, class names or
+        samples, or cannot be read.
     """
     now = {
       'parameters': parameters,
-      'classes': {'number': len(class_names), 'sha256': _digest(class_names)},
+      'classes': {
+        'number': len(class_names),
+        'sha256': _digest(list(class_names)),
+      },
       **{split: _fingerprint(plan) for split, plan in plans.items()},
     }
     path = self.folder / PARAMETERS
@@ -124,18 +133,16 @@ class ShardFolder:
       old = shard_counts.read_parameters(self.folder)
       for topic in now.keys() & old.keys():
         _refuse_change(path, topic, old[topic], now[topic])
-      self._write(path, json.dumps({**old, **now}, indent=2) + '\n')
-      self._write(
-        self.folder / LABEL_MAP,
-        something_something.format_label_map(class_names),
-      )
+      version = {shard_counts.VERSION_KEY: shard_counts.SCHEMA_VERSION}
+      self._write(path, json.dumps({**version, **old, **now}, indent=2) + '\n')
+      self._write(self.folder / LABEL_MAP, label_map.to_text(class_names))
 
   def record_failures(self, shard, failures):
     """Remembers which videos a shard lacks.
 
     Args:
       shard: a `shards.Shard`.
-      failures: list of (`something_something.Sample`, reason); it lacks none
+      failures: list of (`data_set.Sample`, reason); it lacks none
         if that is empty.
     """
     path = self._failures(shard)
@@ -143,7 +150,12 @@ class ShardFolder:
       path.unlink(missing_ok=True)
       return
     entries = [
-      {**sample._asdict(), 'shard': shard.name, 'reason': reason}
+      {
+        'id': sample.id,
+        'label': sample.label,
+        'shard': shard.name,
+        'reason': reason,
+      }
       for sample, reason in failures
     ]
     self._write(path, ''.join(f'{json.dumps(entry)}\n' for entry in entries))
@@ -175,7 +187,7 @@ class ShardFolder:
         'versions': versions,
         'splits': {
           split: self._count(split, made[split], failures)
-          for split in something_something.SPLITS
+          for split in data_set.SPLITS
           if split in made
         },
       }
@@ -227,7 +239,7 @@ class ShardFolder:
 
   def _write(self, path, text):
     """Replaces a small file, unless it is the same already."""
-    with errors_of_writing(path):
+    with files.errors_of_writing(path, shards.REMEDY_OF_WRITING):
       files.remove_leftovers(path)
       if path.is_file() and path.read_bytes() == text.encode():
         return
@@ -253,26 +265,25 @@ class ShardFolder:
         raise
 
 
-@contextlib.contextmanager
-def errors_of_writing(path):
-  """Turns a full or read-only disk into an error for the user."""
-  try:
-    yield
-  except OSError as error:
-    raise errors.InputError(
-      f'{path}: cannot be written: {error}; make room or repair, then run '
-      'again: complete shards are kept'
-    ) from error
-
-
-def _fingerprint(plan):
-  """What a split must keep for its shards to stay the same."""
-  samples = [list(sample) for shard in plan for sample in shard.samples]
+def _fingerprint(plan: Sequence[shards.Shard]) -> dict[str, Any]:
+  """Describes what a split must keep for its shards to stay the same."""
+  samples = [_identity(sample) for shard in plan for sample in shard.samples]
   return {
     'videos': len(samples),
     'shards': len(plan),
     'sha256': _digest(samples),
   }
+
+
+def _identity(sample: data_set.Sample) -> list[Any]:
+  """Lists what tells a sample from others, for the fingerprint of its split.
+
+  Folders are recognized by this list, so it must stay as it is for samples that
+  are whole videos. The path is no part of it: a file may be moved.
+  """
+  if sample.start is None and sample.end is None:
+    return [sample.id, sample.label]
+  return [sample.id, sample.label, sample.start, sample.end]
 
 
 def _refuse_change(path, topic, old, new):

@@ -1,83 +1,103 @@
 """Which videos of a split stand in which shard."""
 
+import dataclasses
 import hashlib
 import pathlib
 import re
-from typing import NamedTuple
+from collections.abc import Iterable, Mapping, Sequence
+from typing import NoReturn
 
-from two_stream import errors
-from two_stream.datasets import something_something
+from two_stream import errors, files
+from two_stream.datasets import data_set
+
+# What a user can do where a shard or a file beside it cannot be written.
+REMEDY_OF_WRITING = (
+  'make room or repair, then run again: complete shards are kept'
+)
 
 _NAME = re.compile(
-  rf'({"|".join(something_something.SPLITS)})-([0-9]{{1,18}})-of-([0-9]{{1,18}})'
+  rf'({"|".join(data_set.SPLITS)})-([0-9]{{1,18}})-of-([0-9]{{1,18}})'
 )
 
 
-class Shard(NamedTuple):
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Shard:
   """One file of a split.
 
   Attributes:
-    split: one of `something_something.SPLITS`.
-    number: 0 <= number < count.
-    count: number of shards of the split.
-    samples: `something_something.Sample`s in the order of the records.
+    split: one of `data_set.SPLITS`.
+    number: the place of this shard among those of the split, from 0.
+    num_shards: how many shards the split has.
+    samples: what the shard's records are made of, in their order.
   """
 
   split: str
   number: int
-  count: int
-  samples: list
+  num_shards: int
+  samples: Sequence[data_set.Sample]
 
   @property
-  def name(self):
+  def name(self) -> str:
     """The file's name without its ending."""
-    return shard_name(self.split, self.number, self.count)
+    return shard_name(self.split, self.number, self.num_shards)
 
 
-def shard_name(split, number, count):
-  """Gives the name of a shard's file, without its ending."""
-  return f'{split}-{number:05d}-of-{count:05d}'
+def shard_name(split: str, number: int, num_shards: int) -> str:
+  """Returns the name of a shard's file, without its ending."""
+  return f'{split}-{number:05d}-of-{num_shards:05d}'
 
 
-def plan(split, samples, shard_size):
+def plan(
+  split: str, samples: Iterable[data_set.Sample], shard_size: int
+) -> list[Shard]:
   """Distributes a split over shards of about equal size.
 
-  The order is that of the ids' SHA-256, so that every shard mixes the classes
-  however the JSON file is sorted, and nothing else decides it.
+  The samples are sorted by the SHA-256 of their ids. So every shard has samples
+  of many classes, in whatever order the data set lists them, and the same
+  samples always give the same plan.
 
   Args:
-    split: one of `something_something.SPLITS`.
-    samples: list of `something_something.Sample`.
-    shard_size: the most videos of a shard.
+    split: one of `data_set.SPLITS`.
+    samples: all samples of the split.
+    shard_size: the most samples of a shard.
 
   Returns:
-    A list of `Shard`.
+    The shards, in the order of their numbers.
   """
   order = sorted(samples, key=lambda sample: _digest(sample.id))
-  count = -(-len(order) // shard_size)
-  return [Shard(split, i, count, order[i::count]) for i in range(count)]
+  num_shards = -(-len(order) // shard_size)
+  return [
+    Shard(
+      split=split,
+      number=number,
+      num_shards=num_shards,
+      samples=order[number::num_shards],
+    )
+    for number in range(num_shards)
+  ]
 
 
-def parse_name(name):
+def parse_name(name: str) -> tuple[str, int, int] | None:
   """Takes the name of a shard's file apart.
 
   Args:
-    name: without its ending, as `shard_name` gives it; the numbers may have
-      any number of zeros in front.
+    name: the name without its ending. Its numbers may have any number of
+      leading zeros.
 
   Returns:
-    (split, number, count); None if it is not the name of a shard.
+    (split, number of the shard, number of shards); None if this is not the name
+    of a shard.
   """
   match = _NAME.fullmatch(name)
-  return match and (match[1], int(match[2]), int(match[3]))
+  return (match[1], int(match[2]), int(match[3])) if match else None
 
 
-def find(records_dir, split):
+def find(records_dir: files.PathLike, split: str) -> list[pathlib.Path]:
   """Lists the shards of a split.
 
   Args:
     records_dir: a folder that preprocessing made.
-    split: one of `something_something.SPLITS`.
+    split: one of `data_set.SPLITS`.
 
   Returns:
     A list of paths in the order of the shards' numbers.
@@ -93,7 +113,7 @@ def find(records_dir, split):
       f'{folder}: has no {split} shards; preprocess first'
     )
   _, _, count = _parse(paths[0])
-  by_number = {}
+  by_number: dict[int, pathlib.Path] = {}
   for path in paths:
     _, number, other_count = _parse(path)
     if other_count != count:
@@ -114,8 +134,8 @@ def find(records_dir, split):
   return [by_number[number] for number in range(count)]
 
 
-def _parse(path):
-  """Parses the name of a file, which must be that of a shard."""
+def _parse(path: pathlib.Path) -> tuple[str, int, int]:
+  """Parses the name of a file, or raises InputError if it is no shard's."""
   parsed = parse_name(path.stem)
   if parsed is None:
     raise errors.InputError(
@@ -125,7 +145,12 @@ def _parse(path):
   return parsed
 
 
-def _refuse_missing(folder, split, present, count):
+def _refuse_missing(
+  folder: pathlib.Path,
+  split: str,
+  present: Mapping[int, pathlib.Path],
+  count: int,
+) -> NoReturn:
   """Raises InputError with the first number below `count` that is missing."""
   first = next(n for n in range(count) if n not in present)
   others = count - len(present) - 1
@@ -137,5 +162,5 @@ def _refuse_missing(folder, split, present, count):
   )
 
 
-def _digest(sample_id):
+def _digest(sample_id: str) -> bytes:
   return hashlib.sha256(sample_id.encode(errors='surrogatepass')).digest()

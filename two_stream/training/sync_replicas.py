@@ -25,7 +25,7 @@ import tensorflow as tf
 
 from two_stream import errors, recipe
 from two_stream.cluster import cluster_task
-from two_stream.datasets import mirroring, something_something
+from two_stream.datasets import label_map, mirroring
 from two_stream.networks import checkpoints
 from two_stream.records import clips, record_index, shard_folder
 from two_stream.training import (
@@ -205,7 +205,7 @@ def _first_weights(job, replica, description, checkpoint):
     len(description['label_map']),
   )
   initial_weights.check_fit(values, replica.network, job.init_checkpoint)
-  read = training_folder.identity(job.init_checkpoint)
+  read = training_folder.checkpoint_digest(job.init_checkpoint)
   if read != description['init_checkpoint']['sha256']:
     raise errors.InputError(
       f'{job.init_checkpoint}: changed while it was read; run again'
@@ -321,7 +321,7 @@ def export(job, description, checkpoint):
   folder.mkdir(exist_ok=True)
   training_folder.write(
     folder / shard_folder.LABEL_MAP,
-    something_something.format_label_map(description['label_map']),
+    label_map.to_text(description['label_map']),
   )
   if 'records' in description:
     training_folder.write(

@@ -26,8 +26,8 @@ import numpy as np
 import sonnet as snt
 import tensorflow as tf
 
-from two_stream import documents, errors, files, recipe
-from two_stream.datasets import something_something
+from two_stream import documents, errors, files, identity, recipe
+from two_stream.datasets import label_map
 from two_stream.networks import checkpoint_files
 from two_stream.records import shard_counts
 from two_stream.records.shard_folder import LABEL_MAP
@@ -124,9 +124,7 @@ def describe(job, index=None):
     'max_steps': job.max_steps,
     **({'records': records} if records else {}),
     **({} if index is None else {'shards': _fingerprint(index)}),
-    'label_map': something_something.read_label_map(
-      pathlib.Path(job.records_dir, LABEL_MAP)
-    ),
+    'label_map': label_map.read(pathlib.Path(job.records_dir, LABEL_MAP)),
     'versions': {
       'python': platform.python_version(),
       'tensorflow': tf.__version__,
@@ -190,7 +188,7 @@ def check(job, description):
   _refuse_changes(path, _read(path), description, step)
 
 
-def identity(path):
+def checkpoint_digest(path):
   """Gives the SHA-256 of a checkpoint's files.
 
   Args:
@@ -199,7 +197,7 @@ def identity(path):
   Raises:
     InputError: there is none, or it cannot be read.
   """
-  return files.digest(*checkpoint_files.load(path).files)
+  return identity.digest(*checkpoint_files.load(path).files)
 
 
 def write(path, text):
@@ -240,7 +238,9 @@ def _origin(job, checkpoint):
   if not path:
     return {} if checkpoint else {'init_checkpoint': None}
   try:
-    return {'init_checkpoint': {'path': str(path), 'sha256': identity(path)}}
+    return {
+      'init_checkpoint': {'path': str(path), 'sha256': checkpoint_digest(path)}
+    }
   except errors.InputError as error:
     if not checkpoint:
       raise

@@ -235,6 +235,20 @@ def test_a_folder_that_cannot_be_made_is_named(tmp_path):
     shard_folder.ShardFolder(tmp_path / 'file' / 'records')
 
 
+def test_a_label_map_that_is_not_that_of_the_shards_is_refused(folder, plan):
+  path = folder.folder / 'label_map.txt'
+  assert shard_folder.read_class_names(folder.folder) == ['a', 'b']
+  path.write_text('b\na\n')
+  with pytest.raises(errors.InputError, match='label_map.txt: not the label'):
+    shard_folder.read_class_names(folder.folder)
+  # As preprocessing does when it is run again.
+  folder.remember_parameters(SETTINGS, ['a', 'b'], {'train': plan})
+  assert shard_folder.read_class_names(folder.folder) == ['a', 'b']
+  path.write_text('b\na\n')
+  (folder.folder / 'parameters.json').unlink()  # Nobody knows.
+  assert shard_folder.read_class_names(folder.folder) == ['b', 'a']
+
+
 # The parameters.json of a folder that was made before the file had a version.
 WITHOUT_VERSION = {
   'parameters': {

@@ -1,5 +1,6 @@
 """A training folder knows what it was made from, and has one run at a time."""
 
+import hashlib
 import json
 import pathlib
 import shutil
@@ -13,6 +14,7 @@ import small_records
 import small_training
 
 from two_stream import errors
+from two_stream.cluster import cluster_task
 from two_stream.datasets import label_map
 from two_stream.networks import checkpoints
 from two_stream.records import record_index, shards
@@ -40,9 +42,20 @@ OTHERS = {
   'seed': 1,
   'flip': False,
 }
+
+
+def classes(names):
+  """What preprocessing writes of them to parameters.json."""
+  text = json.dumps(list(names))
+  return {
+    'number': len(names),
+    'sha256': hashlib.sha256(text.encode()).hexdigest(),
+  }
+
+
 PARAMETERS = {
   'parameters': {'frames_per_second': 25, 'short_side': 256},
-  'classes': {'number': 3, 'sha256': 'c'},
+  'classes': classes(small_records.CLASS_NAMES),
   'train': {'videos': 5, 'shards': 2, 'sha256': 'a'},
 }
 
@@ -51,6 +64,11 @@ def write_records(folder):
   small_records.write(folder)
   write_parameters(folder, PARAMETERS)
   return folder
+
+
+def write_class_names(folder, names):
+  (folder / 'label_map.txt').write_text(label_map.to_text(names))
+  write_parameters(folder, {**PARAMETERS, 'classes': classes(names)})
 
 
 def write_parameters(folder, content):
@@ -136,10 +154,21 @@ def test_a_run_does_not_go_on_with_another_order_of_classes(
 ):
   other = shutil.copytree(data, tmp_path / 'other')
   first, second, third = small_records.CLASS_NAMES
-  (other / 'label_map.txt').write_text(f'{second}\n{first}\n{third}\n')
+  write_class_names(other, [second, first, third])
   message = refused(small_training.job(other, train_dir))
   assert f'class 0 was {first!r} and is {second!r} now, class 1' in message
   assert 'class 2' not in message
+
+
+def test_a_label_map_that_is_not_that_of_the_records_is_refused(data, tmp_path):
+  """Before the start, when no training folder knows another one."""
+  other = shutil.copytree(data, tmp_path / 'other')
+  text = label_map.to_text(small_records.CLASS_NAMES[::-1])
+  (other / 'label_map.txt').write_text(text)
+  with pytest.raises(errors.InputError, match='not the label map that the'):
+    sync_replicas.run(
+      small_training.job(other, tmp_path / 'run'), cluster_task.Cluster()
+    )
 
 
 def test_of_a_long_label_map_the_first_changes_are_named(
@@ -147,11 +176,11 @@ def test_of_a_long_label_map_the_first_changes_are_named(
 ):
   other = shutil.copytree(data, tmp_path / 'other')
   names = [f'class {i}' for i in range(174)]
-  (other / 'label_map.txt').write_text(label_map.to_text(names))
+  write_class_names(other, names)
   message = refused(small_training.job(other, train_dir, batch_size=1))
   assert '--batch_size' in message
   assert 'number of classes was 3 and is 174 now' in message
-  assert len(message) < 500
+  assert len(message) < 700
 
 
 def test_a_run_does_not_go_on_with_other_data_of_as_many_classes(
@@ -331,9 +360,7 @@ def test_the_evaluator_is_refused_with_another_order_of_classes(
 ):
   other = shutil.copytree(data, tmp_path / 'other')
   small_records.write(other, 'validation', ((5, 6, 7),))
-  (other / 'label_map.txt').write_text(
-    label_map.to_text(reversed(small_records.CLASS_NAMES))
-  )
+  write_class_names(other, small_records.CLASS_NAMES[::-1])
   with pytest.raises(errors.InputError, match="class 0 was 'Moving left'"):
     evaluator.follow(small_training.job(other, train_dir))
 

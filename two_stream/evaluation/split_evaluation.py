@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from two_stream import errors, identity, recipe
-from two_stream.datasets import data_set, label_map
+from two_stream.datasets import data_set
 from two_stream.evaluation import clip_batches, data_directory, logit_parts
 from two_stream.networks import checkpoint_files, checkpoints, classifier
 from two_stream.records import (
@@ -89,7 +89,9 @@ def class_names(data_dir, networks, records_dir):
         data_dir, 'joint', checkpoints.describe(path).num_classes
       )
   of_records = pathlib.Path(records_dir, shard_folder.LABEL_MAP)
-  if of_records.exists() and label_map.read(of_records) != names:
+  if (
+    of_records.exists() and shard_folder.read_class_names(records_dir) != names
+  ):
     raise errors.InputError(
       f'{of_records} is not the label map of {data_dir}; choose the '
       '--records_dir of the data set that the networks were trained on'

@@ -265,6 +265,31 @@ class ShardFolder:
         raise
 
 
+def read_class_names(folder: files.PathLike) -> list[str]:
+  """Reads the label map of a folder of shards.
+
+  Args:
+    folder: the folder.
+
+  Returns:
+    The class names, in the order of the labels in the records.
+
+  Raises:
+    InputError: the label map cannot be read, or is not the one that the shards
+      were made with, as far as parameters.json tells.
+  """
+  path = pathlib.Path(folder, LABEL_MAP)
+  names = label_map.read(path)
+  digest = _digest(names)
+  made_with = shard_counts.read_parameters(folder).get('classes', {})
+  if made_with.get('sha256', digest) != digest:
+    raise errors.InputError(
+      f'{path}: not the label map that the shards were made with; run the '
+      'preprocessing again, it writes the file again'
+    )
+  return names
+
+
 def _fingerprint(plan: Sequence[shards.Shard]) -> dict[str, Any]:
   """Describes what a split must keep for its shards to stay the same."""
   samples = [_identity(sample) for shard in plan for sample in shard.samples]

@@ -27,10 +27,8 @@ import sonnet as snt
 import tensorflow as tf
 
 from two_stream import documents, errors, files, identity, recipe
-from two_stream.datasets import label_map
 from two_stream.networks import checkpoint_files
-from two_stream.records import shard_counts
-from two_stream.records.shard_folder import LABEL_MAP
+from two_stream.records import shard_counts, shard_folder
 from two_stream.training import initial_weights
 
 JOB = 'job.json'
@@ -124,7 +122,7 @@ def describe(job, index=None):
     'max_steps': job.max_steps,
     **({'records': records} if records else {}),
     **({} if index is None else {'shards': _fingerprint(index)}),
-    'label_map': label_map.read(pathlib.Path(job.records_dir, LABEL_MAP)),
+    'label_map': shard_folder.read_class_names(job.records_dir),
     'versions': {
       'python': platform.python_version(),
       'tensorflow': tf.__version__,

@@ -204,3 +204,26 @@ def test_without_a_standard_error_nothing_is_done():
     check=False,
   )
   assert result.returncode == 0
+
+
+@pytest.mark.process
+def test_one_process_copies_however_often_it_is_asked_for():
+  result = run("""
+stderr.leave_out_no_news()
+with open(f'/proc/self/task/{os.getpid()}/children') as children:
+  print(len(children.read().split()), file=sys.stderr)
+os.write(2, NOISE + NEWS)
+""")
+  assert result.stderr == b'1\n' + NEWS
+
+
+@pytest.mark.process
+def test_a_standard_error_that_was_exchanged_is_left_alone(tmp_path):
+  """As pytest does for each test."""
+  path = tmp_path / 'other'
+  result = run(f"""
+os.write(2, NEWS)
+os.dup2(os.open({str(path)!r}, os.O_CREAT | os.O_WRONLY), 2)
+""")
+  assert result.stderr == NEWS
+  assert path.read_bytes() == b''

@@ -7,6 +7,7 @@ last words of one that crashes or is killed are in the pipe when it is gone.
 
 import atexit
 import contextlib
+import functools
 import io
 import os
 import select
@@ -22,8 +23,9 @@ from two_stream.terminal import no_news
 _ANSWER_SECONDS = 5
 
 
+@functools.cache
 def leave_out_no_news():
-  """Puts the other process between this one and its standard error.
+  """Puts the other process between this one and its standard error, once.
 
   Python's own messages to a terminal go there directly, as bars look for a
   terminal; each waits until what was written before it is copied. Nothing is
@@ -59,6 +61,7 @@ class _Pipe:
     """Leads standard error into the pipe until this process ends."""
     sys.stderr.flush()
     os.dup2(self._copier.stdin.fileno(), 2)
+    self._pipe = os.fstat(2)
     self._copier.stdin.close()
     if os.isatty(self._stderr):
       direct = _Direct(self._stderr, self.wait_until_copied)
@@ -73,14 +76,24 @@ class _Pipe:
     with contextlib.suppress(OSError):
       sys.stderr.flush()
     self.wait_until_copied()
-    os.dup2(self._stderr, 2)
+    if self._is_open():
+      os.dup2(self._stderr, 2)
 
   def wait_until_copied(self):
     """Waits until what was written is where it should be."""
     with self._lock, contextlib.suppress(OSError):
+      if not self._is_open():
+        return
       os.write(2, no_news.QUESTION)
       if select.select([self._copier.stdout], [], [], _ANSWER_SECONDS)[0]:
         self._copier.stdout.read(1)
+
+  def _is_open(self):
+    """Whether standard error leads into the pipe, and nobody exchanged it."""
+    try:
+      return os.path.samestat(os.fstat(2), self._pipe)
+    except OSError:
+      return False
 
 
 class _Direct(io.FileIO):

@@ -56,7 +56,9 @@ def entries(stream):
     handle, _ = _handle(block, 0)
     for key, value in _entries(_block(stream, handle, end)):
       count += 1
-      if last is not None and key <= last or count > _MAX_ENTRIES:
+      if count > _MAX_ENTRIES:
+        raise ValueError(f'it has more than {_MAX_ENTRIES} entries')
+      if last is not None and key <= last:
         raise ValueError(f'entry {count} is out of order')
       last = key
       yield key, value

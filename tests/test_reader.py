@@ -5,14 +5,12 @@ import os
 import pathlib
 
 import cv2
-import hypothesis
 import numpy as np
 import pytest
 import small_videos
-from hypothesis import strategies as st
 
 from two_stream import errors
-from two_stream.video import pixels, reader, resampling
+from two_stream.video import pixels, reader
 
 SAMPLE = pathlib.Path(__file__).parents[1] / 'data' / 'sample.webm'
 
@@ -28,29 +26,6 @@ def test_frames_are_rgb_and_timestamps_microseconds(tmp_path):
   np.testing.assert_allclose(timestamps, np.arange(12) * 1e6 / 12, atol=500)
   assert timestamps.dtype == np.int64
   assert not truncated
-
-
-@pytest.mark.parametrize(
-  ('size', 'expected'),
-  [
-    ((427, 240), (256, 455)),  # Something-Something: up.
-    ((320, 240), (256, 341)),
-    ((1920, 1080), (256, 455)),  # Down.
-    ((240, 320), (341, 256)),  # Portrait.
-    ((341, 256), (256, 341)),
-  ],
-)
-def test_the_smaller_side_becomes_256_and_the_aspect_stays(size, expected):
-  frame = np.zeros((size[1], size[0], 3), np.uint8)
-  assert pixels.resize(frame).shape == (*expected, 3)
-
-
-def test_resizing_is_bilinear():
-  ramp = np.tile(np.arange(0, 240, 10, np.uint8), (24, 1))
-  frame = np.repeat(ramp[..., np.newaxis], 3, axis=-1)
-  larger = pixels.resize(frame, 48)[10, :, 0].astype(float)
-  centres = (np.arange(48) + 0.5) / 2 - 0.5
-  np.testing.assert_allclose(larger, np.clip(centres, 0, 23) * 10, atol=0.6)
 
 
 def test_a_file_that_breaks_off_is_flagged(tmp_path):
@@ -362,77 +337,3 @@ def test_truncation_compares_the_claimed_duration(
 ):
   capture = FakeCapture(milliseconds, fps, count)
   assert read_fake(tmp_path, monkeypatch, capture).truncated == truncated
-
-
-def reference_resample(timestamps, frames_per_second):
-  """The rule tick by tick, in words: period, nearest, later, most recent."""
-  second = 10**6
-
-  def period(timestamp):
-    return (2 * timestamp * frames_per_second + second) // (2 * second)
-
-  shown = []
-  for tick in range(period(timestamps[0]), period(timestamps[-1]) + 1):
-    best = None
-    for i, timestamp in enumerate(timestamps):
-      if period(timestamp) != tick:
-        continue
-      distance = abs(timestamp * frames_per_second - tick * second)
-      if best is None or distance <= best[0]:
-        best = (distance, i)
-    if best is None:
-      best = max(
-        (timestamp, i)
-        for i, timestamp in enumerate(timestamps)
-        if period(timestamp) < tick
-      )
-    shown.append(best[1])
-  return shown
-
-
-def gaps_around(values):
-  """Microseconds between frames; exact halves of periods are frequent."""
-  return st.one_of(
-    st.sampled_from(values),
-    st.integers(min_value=1, max_value=150_000),
-    st.integers(min_value=1, max_value=15).map(lambda n: n * 20_000),
-  )
-
-
-@hypothesis.settings(max_examples=2000, deadline=None, derandomize=True)
-@hypothesis.given(
-  first=st.one_of(st.just(0), st.integers(0, 200_000)),
-  gaps=st.lists(gaps_around([83_333, 83_000, 40_000, 16_683]), max_size=20),
-  frames_per_second=st.sampled_from([25, 25, 25, 12, 30]),
-)
-def test_resampling_equals_the_rule_word_by_word(
-  first, gaps, frames_per_second
-):
-  timestamps = np.cumsum([first, *gaps])
-  shown = resampling.resample(timestamps, frames_per_second)
-  expected = reference_resample(timestamps.tolist(), frames_per_second)
-  assert shown.tolist() == expected
-
-
-def test_twelve_frames_a_second_repeat_every_frame_about_twice():
-  timestamps = np.round(np.arange(48) * 1e6 / 12).astype(np.int64)
-  shown = resampling.resample(timestamps)
-  assert len(shown) == round(25 * 47 / 12) + 1
-  assert shown[:10].tolist() == [0, 0, 1, 1, 2, 2, 3, 3, 4, 4]
-  assert set(np.diff(shown)) == {0, 1}
-  assert 0.45 < np.mean(np.diff(shown) == 0) < 0.55
-
-
-def test_scaling_covers_minus_one_to_one():
-  frames = np.array([0, 255], np.uint8)
-  assert pixels.scale_rgb(frames).tolist() == [-1, 1]
-  flow = np.array([-50.0, -20, 0, 10, 20.5])
-  assert pixels.scale_flow(flow).tolist() == [-1, -1, 0, 0.5, 1]
-  assert pixels.scale_flow(flow).dtype == np.float32
-
-
-def test_the_crop_is_central():
-  image = np.arange(256 * 341).reshape(1, 256, 341, 1)
-  crop = pixels.center_crop(image)
-  assert crop.shape == (1, 224, 224, 1)
-  assert crop[0, 0, 0, 0] == 16 * 341 + 58

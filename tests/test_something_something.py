@@ -6,7 +6,7 @@ import os
 import pytest
 
 from two_stream import errors
-from two_stream.datasets import data_set, label_map, something_something
+from two_stream.datasets import data_set, something_something
 
 CLASSES = {'Holding something': '1', 'Dropping something': '0'}
 ENTRY = {
@@ -178,75 +178,3 @@ def test_bytes_that_are_no_text_are_named(tmp_path):
   (tmp_path / 'labels.json').write_bytes(b'\xff\xfe')
   with pytest.raises(errors.InputError, match=r'labels\.json: line 1 is not'):
     something_something.read_class_names(tmp_path)
-
-
-@pytest.mark.parametrize(
-  'bad',
-  [
-    *('', '../x', '/etc/x', 'a/b', 'a\0b', '..', '-x', 'a b', '1\n', 'x' * 999),
-    *('\ud800', '\u0661', 'é', 'a\u202eb', ' 1'),
-  ],
-)
-def test_ids_that_could_be_paths_are_refused(bad):
-  with pytest.raises(errors.InputError, match='^id '):
-    data_set.check_id(bad)
-
-
-def test_plain_ids_pass():
-  assert data_set.check_id('78687') == '78687'
-  assert data_set.check_id('video_0001-a') == 'video_0001-a'
-
-
-def test_a_label_map_reads_back(tmp_path):
-  names = ['Dropping something', 'Folding «something»']
-  path = tmp_path / 'label_map.txt'
-  path.write_text(label_map.to_text(names), encoding='utf-8')
-  assert label_map.read(path) == names
-
-
-@pytest.mark.parametrize(
-  'content',
-  [b'a\nb c\n', b'a\nb c', b'a\r\nb c\r\n', b'\xef\xbb\xbfa\nb c\n'],
-)
-def test_a_label_map_may_come_from_another_editor(tmp_path, content):
-  path = tmp_path / 'label_map.txt'
-  path.write_bytes(content)
-  assert label_map.read(path) == ['a', 'b c']
-
-
-@pytest.mark.parametrize(
-  ('content', 'message'),
-  [
-    ('', 'has no class names'),
-    ('a\n\nb\n', 'line 2: a class name is blank'),
-    ('a\nb\n\n', 'line 3: a class name is blank'),
-    ('a\n \nb\n', 'line 2: a class name is blank'),
-    ('a\nb \n', 'line 2: a class name begins or ends with a blank'),
-    (' a\nb\n', 'line 1: a class name begins or ends with a blank'),
-    ('a\nb\na\n', "line 3: class name 'a' is that of line 1 already"),
-    *(
-      (f'a\nb{character}c\n', f'line 2: a class name has U\\+{code}, which')
-      for character, code in {
-        '\0': '0000',
-        '\t': '0009',
-        '\x1b': '001B',
-        '\x85': '0085',
-        '\xa0': '00A0',
-        '\u200b': '200B',
-        '\u2028': '2028',
-        '\u202e': '202E',
-        '\u2066': '2066',
-        '\ufeff': 'FEFF',
-        '\U000e0001': 'E0001',
-      }.items()
-    ),
-    ('a\nb\rc\n', r'line 2: a class name has U\+000D, which'),
-  ],
-)
-def test_a_label_map_that_is_refused_is_named_with_its_line(
-  tmp_path, content, message
-):
-  path = tmp_path / 'label_map.txt'
-  path.write_bytes(content.encode())
-  with pytest.raises(errors.InputError, match=f'label_map.txt: {message}'):
-    label_map.read(path)

@@ -1,0 +1,77 @@
+"""A record gives back the clip that it was made of."""
+
+import numpy as np
+import pytest
+import small_videos
+
+from two_stream import errors
+from two_stream.records import schema, tfrecords
+from two_stream.video import pixels
+
+FRAME_INDEX = [0, 0, 1, 2, 2, 2, 3]
+
+
+@pytest.fixture(name='clip')
+def make_clip():
+  """Four distinct frames, three flows, six time steps."""
+  frames = small_videos.textured_frames(4)
+  rng = np.random.default_rng(1)
+  flows = rng.uniform(-25, 25, (3, 48, 64, 2)).astype(np.float32)
+  return frames, flows
+
+
+@pytest.fixture(name='record')
+def make_record(clip):
+  frames, flows = clip
+  return schema.encode(
+    frames,
+    flows,
+    timestamps=[0, 83_000, 167_000, 250_000],
+    frame_index=FRAME_INDEX,
+    context={
+      schema.ID: [b'78687'],
+      schema.DATA_PATH: [b'78687.webm'],
+      schema.LABEL_INDEX: [26],
+      schema.LABEL_STRING: [b'Holding something'],
+      schema.PARAMETERS: [b'{}'],
+    },
+  )
+
+
+def test_reading_gives_both_streams_equally_long(clip, record):
+  frames, flows = clip
+  stored = tfrecords.deserialize(tfrecords.serialize(record))
+  rgb, flow = schema.read_clip(stored)
+  assert rgb.shape == (6, 48, 64, 3)
+  assert flow.shape == (6, 48, 64, 2)
+  assert rgb.dtype == flow.dtype == np.float32
+  shown = pixels.scale_rgb(frames[FRAME_INDEX[:-1]])
+  assert np.abs(rgb - shown).mean() < 2 / 127.5
+  zero = np.zeros_like(flows[0])
+  moved = pixels.scale_flow(
+    np.stack([zero, flows[0], flows[1], zero, zero, flows[2]])
+  )
+  assert np.abs(flow - moved).max() <= 0.5 / 127 + 1e-6
+  assert not flow[[0, 3, 4]].any()
+
+
+def test_a_window_is_that_part_of_the_clip(record):
+  stored = tfrecords.deserialize(tfrecords.serialize(record))
+  rgb, flow = schema.read_clip(stored)
+  for start in range(6):
+    for stop in range(start + 1, 7):
+      part = schema.read_clip(stored, start, stop - start)
+      np.testing.assert_array_equal(part[0], rgb[start:stop])
+      np.testing.assert_array_equal(part[1], flow[start:stop])
+  for start, num_frames in [(-1, 2), (0, 7), (6, 1), (2, 0)]:
+    with pytest.raises(ValueError, match='of 6 time steps'):
+      schema.read_clip(stored, start, num_frames)
+
+
+def test_a_window_decodes_its_own_images_alone(record):
+  record.feature_lists[schema.RGB_ENCODED][3] = b'damaged'
+  record.feature_lists[schema.FLOW_ENCODED][2] = b'damaged'
+  stored = tfrecords.deserialize(tfrecords.serialize(record))
+  assert len(schema.read_clip(stored, 0, 5)[0]) == 5
+  with pytest.raises(errors.InputError, match='does not decode'):
+    schema.read_clip(stored)

@@ -5,13 +5,11 @@ import from packages below it and from each other, without circles.
 """
 
 import ast
-import pathlib
-import subprocess
-import sys
 
+import programs
 import pytest
 
-ROOT = pathlib.Path(__file__).parent.parent
+ROOT = programs.ROOT
 
 # From the top to the ground. Places in one row may not import each other.
 ORDER = (
@@ -163,11 +161,5 @@ def test_pixels_labels_and_records_need_no_tensorflow():
     '  for heavy in ("tensorflow", "sonnet"):\n'
     '    assert heavy not in sys.modules, f"{name} loads {heavy}"\n'
   )
-  result = subprocess.run(
-    [sys.executable, '-c', program, *sorted(names)],
-    cwd=ROOT,
-    capture_output=True,
-    text=True,
-    check=False,
-  )
+  result = programs.run_code(program, *sorted(names))
   assert result.returncode == 0, result.stderr

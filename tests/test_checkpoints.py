@@ -1,11 +1,9 @@
 """DeepMind's five layouts, in and out."""
 
-import pathlib
 import signal
-import subprocess
-import sys
 
 import numpy as np
+import programs
 import pytest
 import reference
 import small_tables
@@ -377,12 +375,7 @@ checkpoints.write({}, sys.argv[1], 'RGB')
 def test_what_a_killed_save_left_goes_with_the_next(small, tmp_path):
   net, _ = small
   path = tmp_path / 'model.ckpt'
-  killed = subprocess.run(
-    [sys.executable, '-c', KILLED, path],
-    cwd=pathlib.Path(__file__).parents[1],
-    capture_output=True,
-    check=False,
-  )
+  killed = programs.run_code(KILLED, path)
   assert killed.returncode == -signal.SIGKILL, killed.stderr
   assert len(list(tmp_path.iterdir())) == 1
   checkpoints.save(net, path, 'RGB')

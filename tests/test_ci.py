@@ -1,16 +1,14 @@
 """.ci/run, with stand-ins for what it calls."""
 
 import os
-import pathlib
 import shutil
 import signal
 import subprocess
 
+import programs
 import pytest
 
 pytestmark = pytest.mark.process
-
-ROOT = pathlib.Path(__file__).parents[1]
 
 # `python3 -m venv FOLDER` makes FOLDER/bin/pip and FOLDER/bin/python, and these
 # tell how they are called.
@@ -35,17 +33,16 @@ def make_checkout(tmp_path):
   temporary = tmp_path / 'temporary files'
   for folder in (checkout / '.ci', checkout / '.venv', commands, temporary):
     folder.mkdir(parents=True)
-  shutil.copy(ROOT / '.ci' / 'run', checkout / '.ci')
+  shutil.copy(programs.ROOT / '.ci' / 'run', checkout / '.ci')
   (checkout / '.venv' / 'mine').touch()
   for name, text in (('python3', PYTHON3), ('program', PROGRAM)):
     (commands / name).write_text(text)
     (commands / name).chmod(0o755)
 
   def start(pytest_command):
-    return subprocess.Popen(
+    return programs.started(
       [checkout / '.ci' / 'run'],
       env={
-        **os.environ,
         'PATH': f'{commands}:{os.environ["PATH"]}',
         'PROGRAM': str(commands / 'program'),
         'PYTEST': pytest_command,
@@ -65,7 +62,7 @@ def make_checkout(tmp_path):
 def test_ci_tests_in_an_environment_of_its_own(start, command, status):
   with start(command) as run:
     made, *called = run.stdout.read().splitlines()
-  assert run.returncode == status
+    assert run.wait(60) == status
   assert made.startswith('made ')
   assert called == ['pip install -e .[test]', 'python -m pytest']
 
@@ -75,4 +72,4 @@ def test_ci_removes_its_environment_when_it_is_ended(start):
     while 'pytest' not in run.stdout.readline():
       pass
     run.send_signal(signal.SIGTERM)
-  assert run.returncode != 0
+    assert run.wait(60) != 0

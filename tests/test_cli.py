@@ -3,14 +3,12 @@
 import os
 import pathlib
 import subprocess
-import sys
 
 import printed
+import programs
 import pytest
 
 pytestmark = pytest.mark.process
-
-ROOT = pathlib.Path(__file__).parents[1]
 
 PROGRAM = r"""
 import logging, pathlib, sys
@@ -54,13 +52,7 @@ cli.run(main)
 
 
 def run(*arguments, **options):
-  return subprocess.run(
-    [sys.executable, '-c', PROGRAM, *arguments],
-    capture_output=True,
-    text=True,
-    check=False,
-    **options,
-  )
+  return programs.run_code(PROGRAM, *arguments, **options)
 
 
 @pytest.mark.parametrize(
@@ -73,8 +65,9 @@ def test_exit_statuses(outcome, status):
 
 
 def test_output_that_nobody_reads_ends_quietly():
-  with subprocess.Popen(
-    [sys.executable, '-c', PROGRAM, '--outcome=print'],
+  with programs.started_code(
+    PROGRAM,
+    '--outcome=print',
     stdout=subprocess.PIPE,
     stderr=subprocess.PIPE,
   ) as process:
@@ -106,8 +99,7 @@ def test_a_bug_keeps_its_traceback(outcome):
   ],
 )
 def test_a_file_that_the_system_refuses_is_one_line(tmp_path, outcome, message):
-  environment = {**os.environ, 'PYTHONPATH': str(ROOT)}
-  result = run(f'--outcome={outcome}', cwd=tmp_path, env=environment)
+  result = run(f'--outcome={outcome}', cwd=tmp_path)
   assert result.returncode == 1
   assert result.stderr == f'error: {message}\n'
 
@@ -127,13 +119,7 @@ LONG = 300 * 'a'  # No file name may be so long.
 )
 def test_a_path_that_cannot_be_is_one_line_of_every_script(tmp_path, command):
   script, *arguments = command.split()
-  result = subprocess.run(
-    [sys.executable, ROOT / script, *arguments],
-    cwd=tmp_path,
-    capture_output=True,
-    text=True,
-    check=False,
-  )
+  result = programs.run_script(script, *arguments, cwd=tmp_path)
   printed.assert_one_line_error(result, LONG)
 
 
@@ -158,7 +144,7 @@ def test_a_log_line_shows_control_characters_and_obeys_none():
 
 def test_a_name_that_is_no_text_can_be_printed():
   for environment in ({}, {'PYTHONIOENCODING': 'ascii:strict'}):
-    result = run('--outcome=surrogate', env={**os.environ, **environment})
+    result = run('--outcome=surrogate', env=environment)
     assert result.returncode == 0, result.stderr
     assert result.stdout.endswith('ve \\udcff\n')
 
@@ -214,7 +200,6 @@ def test_a_path_is_absolute_and_leads_where_it_led(tmp_path):
     '--outcome=path',
     '--folder=link/../x',
     cwd=tmp_path / 'work',
-    env={**os.environ, 'PYTHONPATH': str(ROOT)},
   )
   path = pathlib.Path(result.stdout.rstrip('\n'))
   assert path.is_absolute()
@@ -245,19 +230,12 @@ config = types.SimpleNamespace(list_physical_devices=lambda: None)
 @pytest.mark.parametrize('end, status', [('', 0), ('os.abort()', -6)])
 def test_of_tensorflows_import_what_is_news_is_shown(end, status, tmp_path):
   (tmp_path / 'tensorflow.py').write_text(TENSORFLOW.format(end))
-  result = subprocess.run(
-    [
-      *(sys.executable, '-c'),
-      'from two_stream import cli\ncli.start_tensorflow()',
-    ],
+  result = programs.run_code(
+    'from two_stream import cli\ncli.start_tensorflow()',
     env={
-      **os.environ,
-      'PYTHONPATH': os.pathsep.join([str(tmp_path), *sys.path]),
+      'PYTHONPATH': os.pathsep.join([str(tmp_path), str(programs.ROOT)]),
       'CUDA_VISIBLE_DEVICES': '',
     },
-    capture_output=True,
-    text=True,
-    check=False,
   )
   assert result.returncode == status
   assert result.stderr == (

@@ -10,11 +10,11 @@ import os
 import pathlib
 import re
 import shutil
-import subprocess
 import sys
 
 import markdown_pages
 import program_flags
+import programs
 import pytest
 import yaml
 
@@ -78,14 +78,10 @@ def copy_checkout(tmp_path_factory):
 
 def run(checkout, command):
   """Runs a command there in a shell; returns what it prints."""
-  result = subprocess.run(
+  result = programs.run(
     ['bash', '-c', command.replace('/tmp/', f'{checkout}/tmp/')],
     cwd=checkout,
-    capture_output=True,
-    text=True,
-    check=False,
     env={
-      **os.environ,
       'PATH': f'{checkout / "bin"}:{os.environ["PATH"]}',
       'PYTHON': sys.executable,
       'PYTHONPATH': str(checkout),
@@ -129,13 +125,7 @@ def test_the_first_run_of_a_newcomer_ends_in_a_class(checkout):
 
 @pytest.mark.process
 def test_the_table_of_flags_has_the_programs_defaults():
-  shown = subprocess.run(
-    [sys.executable, 'train.py', '--help'],
-    cwd=ROOT,
-    capture_output=True,
-    text=True,
-    check=False,
-  ).stdout
+  shown = programs.run_script('train.py', '--help').stdout
   page = markdown_pages.pages()['docs/training.md'].text
   rows = re.findall(r'^\| `--(\w+)` \| ([\d.e-]+) \|', page, re.MULTILINE)
   assert len(rows) > 10

@@ -1,16 +1,15 @@
 """evaluate_sample.py and multi_evaluate.sh, run as a user runs them."""
 
 import os
-import pathlib
 import re
 import shutil
 import stat
-import subprocess
 import sys
 
 import cv2
 import numpy as np
 import printed
+import programs
 import pytest
 import reference
 import small_networks
@@ -21,8 +20,6 @@ import i3d
 from two_stream.networks import checkpoints
 
 pytestmark = pytest.mark.process
-
-ROOT = pathlib.Path(__file__).parent.parent
 
 # Output of multi_evaluate.sh -> checkpoints whose logits it adds.
 COMBINATIONS = {
@@ -37,21 +34,13 @@ COMBINATIONS = {
 
 
 def evaluate(*flags):
-  return subprocess.run(
-    [sys.executable, ROOT / 'evaluate_sample.py', *flags],
-    capture_output=True,
-    text=True,
-    check=False,
-  )
+  return programs.run_script('evaluate_sample.py', *flags)
 
 
 def multi_evaluate(data, out, **options):
-  return subprocess.run(
-    [ROOT / 'multi_evaluate.sh', data, out],
-    capture_output=True,
-    text=True,
-    check=False,
-    env={**os.environ, 'PYTHON': sys.executable},
+  return programs.run(
+    [programs.ROOT / 'multi_evaluate.sh', data, out],
+    env={'PYTHON': sys.executable},
     **options,
   )
 
@@ -286,17 +275,11 @@ def test_a_report_and_gifs_of_a_video(small_data, tmp_path):
   assert 'sample.webm: 23 frames, 12 a second' in text
   assert f'{100 * rows[0][0]:.1f} %' in text
 
-  result = subprocess.run(
-    [
-      sys.executable,
-      ROOT / 'demo' / 'make_gifs.py',
-      f'--data_dir={data}',
-      f'--output_dir={tmp_path / "docs"}',
-    ],
-    capture_output=True,
-    text=True,
-    check=False,
-    env={**os.environ, 'PYTHONPATH': str(ROOT)},
+  result = programs.run_script(
+    'demo/make_gifs.py',
+    f'--data_dir={data}',
+    f'--output_dir={tmp_path / "docs"}',
+    env=programs.IMPORTABLE,
   )
   assert result.returncode == 0, result.stderr
   for stream in ('rgb', 'flow'):

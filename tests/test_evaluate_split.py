@@ -1,16 +1,15 @@
 """evaluate_split.py: its figures, and what it survives."""
 
 import json
-import pathlib
 import shutil
 import signal
 import subprocess
 import sys
-import time
 
 import cv2
 import numpy as np
 import printed
+import programs
 import pytest
 import small_networks
 import small_records
@@ -27,7 +26,7 @@ from two_stream.records import clips, record_index, schema, shards, tfrecords
 
 pytestmark = pytest.mark.process
 
-ROOT = pathlib.Path(__file__).parent.parent
+ROOT = programs.ROOT
 NETWORKS = ('rgb_imagenet', 'flow_imagenet', 'rgb_scratch', 'flow_scratch')
 SPLIT = 'validation'
 # Frames of each clip, shard by shard; clip n has label n % 3.
@@ -82,9 +81,7 @@ def command(data, records_dir, output_dir, *flags):
 
 
 def evaluate(*arguments):
-  return subprocess.run(
-    command(*arguments), capture_output=True, text=True, check=False
-  )
+  return programs.run(command(*arguments))
 
 
 @pytest.fixture(name='evaluated', scope='module')
@@ -179,17 +176,18 @@ def test_killed_and_run_again_it_gives_the_same(
   data, records_dir, evaluated, tmp_path
 ):
   """Killed with -9 once a few parts are there; they are not made again."""
-  process = subprocess.Popen(
+  with programs.started(
     command(data, records_dir, tmp_path), stderr=subprocess.DEVNULL
-  )
-  try:
-    deadline = time.monotonic() + 120
-    while len(list(tmp_path.glob('parts/*/*.npz'))) < 4:
-      assert process.poll() is None and time.monotonic() < deadline
-      time.sleep(0.002)
-  finally:
+  ) as process:
+    programs.wait_until(
+      lambda: (
+        len(list(tmp_path.glob('parts/*/*.npz'))) >= 4
+        or process.poll() is not None
+      ),
+      seconds=120,
+    )
+    assert process.poll() is None
     process.send_signal(signal.SIGKILL)
-    process.wait()
   made = {path: path.stat().st_mtime_ns for path in parts_in(tmp_path)}
   assert 4 <= len(made) < 12
   killed = next(iter(made)).parent / '.validation-00000-of-00003.npz.1.tmp'

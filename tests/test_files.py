@@ -1,13 +1,14 @@
 """Files appear whole or not at all, and nobody can plant one."""
 
+import contextlib
 import os
 import pathlib
 import secrets
 import signal
 import stat
 import subprocess
-import sys
 
+import programs
 import pytest
 
 from two_stream import errors, files
@@ -159,14 +160,13 @@ with files.temporary_folder(path) as folder, files.atomic_open(path) as stream:
 """
 
 
+@contextlib.contextmanager
 def start_writer(path):
-  process = subprocess.Popen(
-    [sys.executable, '-c', WRITER, path],
-    stdin=subprocess.PIPE,
-    stdout=subprocess.PIPE,
-  )
-  assert process.stdout.readline() == b'writing\n'
-  return process
+  with programs.started_code(
+    WRITER, path, stdin=subprocess.PIPE, stdout=subprocess.PIPE
+  ) as process:
+    assert process.stdout.readline() == b'writing\n'
+    yield process
 
 
 @pytest.mark.process
@@ -278,13 +278,10 @@ with files.open_result(sys.argv[1], 'w') as stream:
 def test_a_result_comes_after_what_was_printed_to_the_same_file(tmp_path, name):
   """A file would lose one of the two, and a link in /dev be replaced."""
   path = tmp_path / 'output'
-  command = [sys.executable, '-c', STANDARD, tmp_path / name]
   before = os.lstat('/dev/stdout')
   with path.open('wb') as output:
-    subprocess.run(command, stdout=output, check=True)
+    programs.run_code(STANDARD, tmp_path / name, stdout=output, check=True)
   assert path.read_text() == 'printed\nwritten'
-  result = subprocess.run(
-    [*command[:-1], '/dev/stdout'], capture_output=True, check=True
-  )
-  assert result.stdout == b'printed\nwritten'
+  result = programs.run_code(STANDARD, '/dev/stdout', check=True)
+  assert result.stdout == 'printed\nwritten'
   assert os.path.samestat(os.lstat('/dev/stdout'), before)

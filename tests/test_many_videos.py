@@ -8,10 +8,10 @@ import random
 import shutil
 import signal
 import subprocess
-import sys
 import time
 
 import pool_tasks
+import programs
 import pytest
 import small_videos
 
@@ -23,7 +23,6 @@ from two_stream.records import framing, schema, shard_folder, shards, tfrecords
 
 pytestmark = pytest.mark.process
 
-ROOT = pathlib.Path(__file__).parents[1]
 CLASSES = ['Dropping something', 'Holding something']
 NUM_GOOD = 7
 SHARD_SIZE = 4
@@ -353,13 +352,7 @@ def program(job, prologue='', arguments=''):
 
 
 def start(code):
-  return subprocess.Popen(
-    [sys.executable, '-c', code],
-    cwd=ROOT,
-    env={**os.environ, 'PYTHONPATH': os.pathsep.join(sys.path)},
-    stderr=subprocess.PIPE,
-    text=True,
-  )
+  return programs.started_code(code, stderr=subprocess.PIPE, text=True)
 
 
 def test_two_runs_cannot_write_the_same_shard(good, tmp_path):
@@ -371,15 +364,10 @@ def test_two_runs_cannot_write_the_same_shard(good, tmp_path):
     'samples=[])])\n'
     "print('claimed', flush=True)\ntime.sleep(1000)"
   )
-  with subprocess.Popen(
-    [sys.executable, '-c', hold], cwd=ROOT, stdout=subprocess.PIPE
-  ) as other:
-    try:
-      other.stdout.readline()
-      with pytest.raises(errors.InputError, match='another run is writing it'):
-        many_videos.run(job)
-    finally:
-      other.kill()
+  with programs.started_code(hold, stdout=subprocess.PIPE) as other:
+    other.stdout.readline()
+    with pytest.raises(errors.InputError, match='another run is writing it'):
+      many_videos.run(job)
   assert many_videos.run(job)[1] == 0  # The claim ended with the process.
 
 
@@ -471,30 +459,25 @@ def kill_and_rerun(job, num_kills):
       if attempt % 2:
         time.sleep(moments.uniform(0, 5))
       else:
-        deadline = time.monotonic() + WAIT
-        while content(job.output_dir) == before and process.poll() is None:
-          assert time.monotonic() < deadline
-          time.sleep(0.001)
+        programs.wait_until(
+          lambda process=process, before=before: (
+            content(job.output_dir) != before or process.poll() is not None
+          ),
+          WAIT,
+        )
         time.sleep(moments.uniform(0, 0.2))
       children = children_of(process.pid)
       num_killed += process.poll() is None
       process.send_signal(signal.SIGKILL)
-    deadline = time.monotonic() + 10
-    while any(map(is_running, children)):
-      assert time.monotonic() < deadline, 'workers outlive the run'
-      time.sleep(0.01)
+    programs.wait_until(
+      lambda children=children: not any(map(programs.is_running, children)),
+      seconds=10,
+      explain=lambda: 'workers outlive the run',
+    )
   with start(code) as process:
     _, stderr = process.communicate(timeout=WAIT)
   assert process.returncode == 0, stderr
   return num_killed
-
-
-def is_running(pid):
-  try:
-    stat = pathlib.Path(f'/proc/{pid}/stat').read_text()
-  except OSError:
-    return False
-  return stat.rpartition(')')[2].split()[0] != 'Z'
 
 
 @pytest.mark.parametrize(
@@ -528,13 +511,8 @@ def test_runs_killed_at_any_moment_end_in_the_same_shards(
 
 
 def script(*arguments, **environment):
-  return subprocess.run(
-    [sys.executable, ROOT / 'preprocess_ssv2.py', *arguments],
-    env={**os.environ, **environment},
-    capture_output=True,
-    text=True,
-    timeout=WAIT,
-    check=False,
+  return programs.run_script(
+    'preprocess_ssv2.py', *arguments, env=environment, timeout=WAIT
   )
 
 

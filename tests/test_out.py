@@ -1,14 +1,12 @@
 """./multi_evaluate.sh writes out/ again, to within float32's tolerance."""
 
-import os
-import pathlib
-import subprocess
 import sys
 
 import printed
+import programs
 import pytest
 
-ROOT = pathlib.Path(__file__).parent.parent
+ROOT = programs.ROOT
 CHECKPOINTS = ROOT / 'data' / 'checkpoints'
 NAMES = [
   f'{initialization}_{stream}.txt'
@@ -32,12 +30,9 @@ pytestmark = [
 def multi_evaluate(tmp_path_factory):
   """What the script writes now."""
   out = tmp_path_factory.mktemp('out')
-  result = subprocess.run(
+  result = programs.run(
     [ROOT / 'multi_evaluate.sh', ROOT / 'data', out],
-    capture_output=True,
-    text=True,
-    check=False,
-    env={**os.environ, 'PYTHON': sys.executable},
+    env={'PYTHON': sys.executable},
   )
   assert result.returncode == 0, result.stderr
   return out

@@ -1,32 +1,22 @@
 """Tests of the demo's stand-in for ImageNet."""
 
-import pathlib
-import subprocess
-import sys
-
 import numpy as np
+import programs
 import pytest
 
 from two_stream.networks import inflation
 
 pytestmark = pytest.mark.process
 
-SCRIPT = pathlib.Path(__file__).parent.parent / 'demo' / 'pretrain_images.py'
-
 
 def run(path):
-  return subprocess.run(
-    [
-      sys.executable,
-      SCRIPT,
-      f'--output={path}',
-      '--num_images=64',
-      '--num_steps=2',
-      '--batch_size=4',
-      '--depth_multiplier=0.0625',
-    ],
-    capture_output=True,
-    text=True,
+  return programs.run_script(
+    'demo/pretrain_images.py',
+    f'--output={path}',
+    '--num_images=64',
+    '--num_steps=2',
+    '--batch_size=4',
+    '--depth_multiplier=0.0625',
     check=True,
   ).stdout
 

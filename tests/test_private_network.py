@@ -2,8 +2,8 @@
 
 import socket
 import subprocess
-import sys
 
+import programs
 import pytest
 
 pytestmark = pytest.mark.process
@@ -30,8 +30,9 @@ sys.stdin.read()
 def test_a_private_network_has_a_loopback_of_its_own():
   with (
     socket.create_server(('127.0.0.1', 0)) as outside,
-    subprocess.Popen(
-      [sys.executable, '-c', PROGRAM, str(outside.getsockname()[1])],
+    programs.started_code(
+      PROGRAM,
+      str(outside.getsockname()[1]),
       stdin=subprocess.PIPE,
       stdout=subprocess.PIPE,
       stderr=subprocess.PIPE,
@@ -46,4 +47,4 @@ def test_a_private_network_has_a_loopback_of_its_own():
     with pytest.raises(ConnectionRefusedError):
       socket.create_connection(('127.0.0.1', int(port)), 5)
     inside.stdin.close()
-  assert inside.returncode == 0
+    assert inside.wait(60) == 0

@@ -6,11 +6,10 @@ import os
 import pty
 import re
 import struct
-import subprocess
-import sys
 import termios
 import time
 
+import programs
 import pytest
 import tqdm
 
@@ -53,12 +52,7 @@ def test_a_bar_goes_on_when_the_clock_is_set_back(capsys, monkeypatch):
 
 @pytest.mark.process
 def test_messages_in_a_log_begin_their_lines():
-  result = subprocess.run(
-    [sys.executable, '-c', PROGRAM],
-    capture_output=True,
-    text=True,
-    check=False,
-  )
+  result = programs.run_code(PROGRAM)
   lines = result.stderr.split('\n')
   assert 'error: a mistake' in lines
   assert any(line.startswith('W') and 'a warning' in line for line in lines)
@@ -70,9 +64,7 @@ def test_messages_on_a_terminal_take_the_bars_place():
   terminal, stderr = pty.openpty()
   size = struct.pack('HHHH', 24, 80, 0, 0)
   fcntl.ioctl(stderr, termios.TIOCSWINSZ, size)
-  result = subprocess.run(
-    [sys.executable, '-c', PROGRAM], stderr=stderr, check=False
-  )
+  result = programs.run_code(PROGRAM, stderr=stderr)
   os.close(stderr)
   output = os.read(terminal, 1 << 16).decode()
   os.close(terminal)

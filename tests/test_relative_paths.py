@@ -1,18 +1,16 @@
 """Scripts take every path relative to the folder in which they are started."""
 
-import os
-import pathlib
 import re
-import subprocess
 import sys
 from typing import NamedTuple
 
+import programs
 import pytest
 import small_networks
 import small_records
 import small_videos
 
-ROOT = pathlib.Path(__file__).parent.parent
+ROOT = programs.ROOT
 SCRIPTS = sorted(
   path
   for folder in ('', 'demo', 'launch', 'benchmarks')
@@ -180,14 +178,7 @@ def test_a_script_runs_twice_with_relative_paths(program, folder):
     *(f'--{name}={path}' for name, path in program.paths.items()),
   ]
   for again in (False, True):
-    result = subprocess.run(
-      command,
-      cwd=here,
-      env={**os.environ, 'PYTHONPATH': str(ROOT)},
-      capture_output=True,
-      text=True,
-      check=False,
-    )
+    result = programs.run(command, cwd=here, env=programs.IMPORTABLE)
     output = result.stdout + result.stderr
     assert result.returncode == 0, output
     if again:
@@ -209,11 +200,10 @@ def test_the_shell_script_runs_twice_with_relative_paths(folder):
   here = folder / 'multi_evaluate.sh'
   here.mkdir()
   for _ in range(2):
-    subprocess.run(
+    programs.run(
       [ROOT / 'multi_evaluate.sh', '../data', 'out'],
       cwd=here,
-      env={**os.environ, 'PYTHON': sys.executable},
-      capture_output=True,
+      env={'PYTHON': sys.executable},
       check=True,
     )
     assert [path.name for path in (here / 'out').iterdir()] == [

@@ -6,12 +6,11 @@ import os
 import pathlib
 import pickle
 import struct
-import subprocess
-import sys
 
 import damage
 import hypothesis
 import numpy as np
+import programs
 import pytest
 import reference
 import small_videos
@@ -19,8 +18,6 @@ import small_videos
 from two_stream import errors
 from two_stream.evaluation import sample_clips
 from two_stream.video import pixels
-
-ROOT = pathlib.Path(__file__).parents[1]
 
 
 @pytest.fixture
@@ -230,14 +227,7 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
 def test_a_huge_file_of_nothing_takes_no_memory(prefix):
   frames = 20 * 2**30 // (224 * 224 * 3 * 4)
   write_array(prefix, HEADER.replace('9', str(frames)), num_bytes=20 * 2**30)
-  result = subprocess.run(
-    [sys.executable, '-c', PEAK, prefix],
-    cwd=ROOT,
-    capture_output=True,
-    text=True,
-    timeout=60,
-    check=True,
-  )
+  result = programs.run_code(PEAK, prefix, timeout=60, check=True)
   message, kilobytes = result.stdout.splitlines()
   assert f'clip_rgb.npy has {frames} frames; a clip has at most' in message
   assert int(kilobytes) < 100_000

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import termios
 
+import programs
 import pytest
 
 from two_stream.terminal import no_news
@@ -86,10 +87,10 @@ def program(text):
 
 
 def run(text, **options):
-  return subprocess.run(
-    [sys.executable, '-c', program(text)],
+  return programs.run_code(
+    program(text),
     stderr=subprocess.PIPE,
-    check=False,
+    text=False,
     timeout=60,
     **options,
   )
@@ -144,10 +145,8 @@ for i in range(300):
 def test_on_a_terminal_python_still_finds_one_and_keeps_the_order():
   terminal, stderr = pty.openpty()
   fcntl.ioctl(stderr, termios.TIOCSWINSZ, struct.pack('HHHH', 24, 80, 0, 0))
-  with subprocess.Popen(
-    [
-      *(sys.executable, '-c'),
-      program("""
+  with programs.started_code(
+    program("""
 from absl import logging
 from two_stream.terminal import progress
 bar = progress.bar(total=2)
@@ -157,7 +156,6 @@ for i in range(100):
 logging.warning('a warning')
 bar.update(2)
 """),
-    ],
     stderr=stderr,
   ) as process:
     os.close(stderr)
@@ -179,17 +177,14 @@ bar.update(2)
 
 @pytest.mark.process
 def test_a_log_that_nobody_reads_is_noticed_by_the_writer():
-  with subprocess.Popen(
-    [
-      *(sys.executable, '-c'),
-      program("""
+  with programs.started_code(
+    program("""
 try:
   while True:
     sys.stderr.write('text\\n' * 1000)
 except BrokenPipeError:
   os._exit(7)
 """),
-    ],
     stderr=subprocess.PIPE,
   ) as process:
     process.stderr.read(1)
@@ -199,9 +194,10 @@ except BrokenPipeError:
 
 @pytest.mark.process
 def test_without_a_standard_error_nothing_is_done():
-  result = subprocess.run(
+  result = programs.run(
     ['bash', '-c', f'{sys.executable} -c "$0" 2>&-', program('')],
-    check=False,
+    env=programs.IMPORTABLE,
+    capture_output=False,
   )
   assert result.returncode == 0
 

@@ -1,14 +1,14 @@
 """Code is clean: Python by pyproject.toml, shell scripts by ShellCheck."""
 
 import pathlib
-import subprocess
 import sys
 
+import programs
 import pytest
 
 pytestmark = pytest.mark.process
 
-ROOT = pathlib.Path(__file__).parent.parent
+ROOT = programs.ROOT
 SHELL_SCRIPTS = [
   '.ci/run',
   'multi_evaluate.sh',
@@ -20,11 +20,8 @@ SHELL_SCRIPTS = [
 
 @pytest.mark.parametrize('check', [['check'], ['format', '--check']])
 def test_ruff_is_clean(check):
-  result = subprocess.run(
-    [sys.executable, '-m', 'ruff', *check, '--no-cache', ROOT],
-    capture_output=True,
-    text=True,
-    check=False,
+  result = programs.run(
+    [sys.executable, '-m', 'ruff', *check, '--no-cache', ROOT]
   )
   assert result.returncode == 0, result.stdout + result.stderr
 
@@ -32,7 +29,5 @@ def test_ruff_is_clean(check):
 @pytest.mark.parametrize('script', SHELL_SCRIPTS)
 def test_shellcheck_is_clean(script):
   shellcheck = pathlib.Path(sys.executable).with_name('shellcheck')
-  result = subprocess.run(
-    [shellcheck, ROOT / script], capture_output=True, text=True, check=False
-  )
+  result = programs.run([shellcheck, ROOT / script])
   assert result.returncode == 0, result.stdout + result.stderr

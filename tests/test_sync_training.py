@@ -4,13 +4,11 @@ import contextlib
 import io
 import json
 import logging
-import pathlib
 import re
 import shutil
-import subprocess
-import sys
 
 import numpy as np
+import programs
 import pytest
 import slim_reference
 import small_networks
@@ -30,8 +28,6 @@ from two_stream.training import (
 )
 
 v1 = tf.compat.v1
-
-ROOT = pathlib.Path(__file__).parent.parent
 
 
 @pytest.fixture(name='data', scope='module')
@@ -245,15 +241,9 @@ def test_evaluate_sample_takes_what_training_exported(whole, tmp_path):
   )
   clip = clip.astype(np.float32)
   np.save(tmp_path / 'clip_rgb.npy', clip)
-  result = subprocess.run(
-    [
-      *(sys.executable, ROOT / 'evaluate_sample.py', '--eval_type=rgb'),
-      *('--noimagenet_pretrained', f'--data_dir={whole}/export'),
-      f'--sample={tmp_path}/clip',
-    ],
-    capture_output=True,
-    text=True,
-    check=False,
+  result = programs.run_script(
+    *('evaluate_sample.py', '--eval_type=rgb', '--noimagenet_pretrained'),
+    *(f'--data_dir={whole}/export', f'--sample={tmp_path}/clip'),
   )
   assert result.returncode == 0, result.stderr
   logits = classifier.load(whole / 'model.ckpt-4', 'RGB')(clip)[0]

@@ -2,20 +2,18 @@
 
 import itertools
 import json
-import os
-import pathlib
-import subprocess
 import sys
 
 import cv2
 import numpy as np
+import programs
 import pytest
 
 from two_stream import errors
 from two_stream.datasets import data_set, mirroring, something_something
 from two_stream.video import reader
 
-ROOT = pathlib.Path(__file__).resolve().parents[1]
+ROOT = programs.ROOT
 sys.path.insert(0, str(ROOT / 'demo'))
 
 import dataset  # noqa: E402
@@ -61,19 +59,13 @@ def frames_of(name, seed=0):
 
 
 def run_script(folder, *arguments):
-  return subprocess.run(
-    [
-      sys.executable,
-      str(ROOT / 'demo/synthetic_ssv2.py'),
-      f'--output_dir={folder}',
-      '--min_seconds=0.25',
-      '--max_seconds=0.5',
-      *arguments,
-    ],
-    env={**os.environ, 'PYTHONPATH': str(ROOT)},
-    check=False,
-    capture_output=True,
-    text=True,
+  return programs.run_script(
+    'demo/synthetic_ssv2.py',
+    f'--output_dir={folder}',
+    '--min_seconds=0.25',
+    '--max_seconds=0.5',
+    *arguments,
+    env=programs.IMPORTABLE,
     timeout=120,
   )
 

@@ -1,9 +1,9 @@
 """Every task of a Slurm or Kubernetes job finds the place that is its own."""
 
 import json
-import subprocess
 import sys
 
+import programs
 import pytest
 
 from two_stream import errors
@@ -144,11 +144,10 @@ def test_a_place_in_kubernetes_that_cannot_be_is_refused(change, message):
 
 @pytest.mark.process
 def test_command_prints_it():
-  result = subprocess.run(
+  result = programs.run(
     [sys.executable, '-m', 'two_stream.cluster.tf_config', '--scheduler=slurm'],
     env={**SLURM, 'SLURM_NODEID': '1', 'SLURM_LOCALID': '0'},
-    capture_output=True,
-    text=True,
+    cwd=programs.ROOT,
     check=True,
   )
   assert result.stdout == slurm(1, 0) + '\n'

@@ -1,14 +1,13 @@
 """train.py run as a user, or a scheduler, runs it; and killed."""
 
-import contextlib
 import os
-import pathlib
 import re
 import signal
 import subprocess
 import sys
 import time
 
+import programs
 import pytest
 import small_records
 import tensorflow as tf
@@ -19,7 +18,6 @@ from two_stream.training import initial_weights
 
 pytestmark = pytest.mark.process
 
-TRAIN = pathlib.Path(__file__).parent.parent / 'train.py'
 SMALL = [
   '--stream=rgb',
   '--num_frames=9',
@@ -52,7 +50,8 @@ class Run:
     with self._log.open('a') as stream:
       return subprocess.Popen(
         [
-          *(sys.executable, TRAIN, *SMALL, f'--records_dir={self._data}'),
+          *(sys.executable, programs.ROOT / 'train.py', *SMALL),
+          f'--records_dir={self._data}',
           *(f'--train_dir={self.train_dir}', *flags),
         ],
         stderr=stream,
@@ -76,27 +75,13 @@ def make_run(data, tmp_path):
   return Run(data, tmp_path)
 
 
-@contextlib.contextmanager
-def ended_at_last(processes):
-  """Kills, after the block, those of the processes that still run."""
-  try:
-    yield
-  finally:
-    for process in processes:
-      process.kill()
-      process.wait()
-
-
 def wait_for(condition, run, seconds=400):
-  end = time.monotonic() + seconds
-  while not condition():
-    assert time.monotonic() < end, run.log[-3000:]
-    time.sleep(0.1)
+  programs.wait_until(condition, seconds, lambda: run.log[-3000:])
 
 
 def test_sigterm_saves(run):
   process = run.start('--replicas_to_aggregate=1', '--checkpoint_seconds=2')
-  with ended_at_last([process]):
+  with programs.killed_at_last([process]):
     wait_for(lambda: run.saved_step > 0, run)
     saved = run.saved_step
     time.sleep(1)  # Another step begins.
@@ -110,7 +95,7 @@ def test_sigterm_saves(run):
 
 def test_a_training_says_nothing_that_looks_like_an_error(run):
   process = run.start('--replicas_to_aggregate=2', '--max_steps=2')
-  with ended_at_last([process]):
+  with programs.killed_at_last([process]):
     assert process.wait(200) == 0
   messages = re.compile(r'I\d{4} .*\] (starting from|exported) .*')
   bars = re.compile(r' *\d+%\|.*')
@@ -126,7 +111,7 @@ def test_a_chief_without_steps_names_the_worker_it_misses(run):
       )
       for task in (Task('chief', 0), Task('ps', 0))
     ]
-    with ended_at_last(present):
+    with programs.killed_at_last(present):
       missing = (
         r'no step for \d+ s; no answer from worker 0 \(127.0.0.1:\d+\)\n'
       )
@@ -148,7 +133,7 @@ def test_a_worker_that_was_told_otherwise_ends_with_one_line(run):
       )
       for task, environ in environs.items()
     }
-    with ended_at_last(tasks.values()):
+    with programs.killed_at_last(tasks.values()):
       assert tasks[Task('worker', 0)].wait(400) == 1
   errors = [line for line in run.log.splitlines() if line[:6] == 'error:']
   assert len(errors) == 1
@@ -170,7 +155,7 @@ def test_chief_and_ps_may_be_restarted_alone(run, task):
       each: run.start(*flags, environ=environ)
       for each, environ in environs.items()
     }
-    with ended_at_last(tasks.values()):
+    with programs.killed_at_last(tasks.values()):
       wait_for(lambda: run.saved_step > 0, run)
       tasks[task].kill()
       at_kill = run.saved_step

@@ -1,14 +1,12 @@
 """demo/train_demo.sh, as far as it goes in a moment."""
 
 import os
-import pathlib
-import subprocess
 
+import programs
 import pytest
 
 pytestmark = pytest.mark.process
 
-ROOT = pathlib.Path(__file__).parents[1]
 STRANGER = 12345
 
 
@@ -22,12 +20,9 @@ def test_a_folder_that_somebody_else_prepared_is_refused(tmp_path, kind):
   else:
     folder.symlink_to(tmp_path)
   os.chown(folder, STRANGER, STRANGER, follow_symlinks=False)
-  result = subprocess.run(
-    [ROOT / 'demo' / 'train_demo.sh', folder],
-    env={**os.environ, 'PYTHON': 'false'},  # Would end the script with 1, too.
-    capture_output=True,
-    text=True,
-    check=False,
+  result = programs.run(
+    [programs.ROOT / 'demo' / 'train_demo.sh', folder],
+    env={'PYTHON': 'false'},  # Would end the script with 1, too.
   )
   assert result.returncode == 1
   assert result.stderr == (

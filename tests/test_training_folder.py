@@ -6,8 +6,8 @@ import pathlib
 import shutil
 import signal
 import subprocess
-import sys
 
+import programs
 import pytest
 import small_networks
 import small_records
@@ -419,24 +419,17 @@ with training_folder.locked(sys.argv[1]):
 
 @pytest.mark.process
 def test_a_run_that_was_killed_leaves_the_folder_to_the_next(tmp_path):
-  with subprocess.Popen(
-    [sys.executable, '-c', HOLD, tmp_path],
-    stdout=subprocess.PIPE,
-    cwd=pathlib.Path(__file__).parent.parent,
-  ) as process:
-    try:
-      assert process.stdout.readline() == b'locked\n'
-      with (
-        pytest.raises(errors.InputError, match=f'^{tmp_path}: another run'),
-        training_folder.locked(tmp_path),
-      ):
-        pass
-      process.send_signal(signal.SIGKILL)
-      process.wait()
-      with training_folder.locked(tmp_path):
-        pass
-    finally:
-      process.kill()
+  with programs.started_code(HOLD, tmp_path, stdout=subprocess.PIPE) as process:
+    assert process.stdout.readline() == b'locked\n'
+    with (
+      pytest.raises(errors.InputError, match=f'^{tmp_path}: another run'),
+      training_folder.locked(tmp_path),
+    ):
+      pass
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    with training_folder.locked(tmp_path):
+      pass
 
 
 def test_without_locks_a_run_goes_on_with_a_warning(

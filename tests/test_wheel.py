@@ -2,14 +2,14 @@
 
 import pathlib
 import shutil
-import subprocess
 import sys
 import sysconfig
 import venv
 
+import programs
 import pytest
 
-ROOT = pathlib.Path(__file__).parent.parent
+ROOT = programs.ROOT
 
 pytestmark = pytest.mark.process
 
@@ -31,9 +31,7 @@ def module_names():
 
 
 def run(*command, cwd):
-  return subprocess.run(
-    command, cwd=cwd, check=True, capture_output=True, text=True
-  ).stdout
+  return programs.run(command, cwd=cwd, check=True).stdout
 
 
 def test_the_wheel_has_every_module(tmp_path):

@@ -1,13 +1,12 @@
 """Tasks end in order; one that kills its process costs only itself."""
 
-import os
 import pathlib
 import signal
 import subprocess
-import sys
 import time
 
 import pool_tasks
+import programs
 import pytest
 import small_videos
 
@@ -126,28 +125,14 @@ if __name__ == '__main__':
 
 @pytest.mark.parametrize('number', [signal.SIGKILL, signal.SIGTERM])
 def test_workers_end_with_a_parent_that_is_killed(number):
-  tests = pathlib.Path(__file__).parent
-  path = os.pathsep.join([str(tests), str(tests.parent)])
-  with subprocess.Popen(
-    [sys.executable, '-c', PARENT],
-    env={**os.environ, 'PYTHONPATH': path},
-    stdout=subprocess.PIPE,
-    text=True,
+  with programs.started_code(
+    PARENT, stdout=subprocess.PIPE, text=True
   ) as parent:
     workers = [int(pid) for pid in parent.stdout.readline().split()]
     assert len(workers) == 2
-    assert all(map(is_alive, workers))
+    assert all(map(programs.is_running, workers))
     parent.send_signal(number)
     parent.wait(10)
-  deadline = time.monotonic() + 10
-  while any(map(is_alive, workers)) and time.monotonic() < deadline:
-    time.sleep(0.05)
-  assert not any(map(is_alive, workers))
-
-
-def is_alive(pid):
-  try:
-    status = pathlib.Path(f'/proc/{pid}/stat').read_text()
-  except (FileNotFoundError, ProcessLookupError):
-    return False
-  return status.rpartition(')')[2].split()[0] != 'Z'
+  programs.wait_until(
+    lambda: not any(map(programs.is_running, workers)), seconds=10
+  )

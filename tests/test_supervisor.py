@@ -8,8 +8,8 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 
+import programs
 import pytest
 
 from two_stream.cluster import supervisor, tf_config
@@ -18,7 +18,7 @@ from two_stream.cluster.supervisor import Task
 pytestmark = pytest.mark.process
 
 ALL_ONCE = 'chief 0.0,worker 0.0,worker 1.0,ps 0.0,evaluator 0.0'
-STAND_IN = pathlib.Path(__file__).with_name('stand_in_task.py')
+STAND_IN = pathlib.Path(__file__).with_name('stand_ins') / 'supervised_task.py'
 CLUSTER = {'chief': 1, 'worker': 2, 'ps': 1, 'evaluator': 1}
 TASKS = [
   Task(job, index) for job, count in CLUSTER.items() for index in range(count)
@@ -47,22 +47,22 @@ def impatient(monkeypatch):
 def no_orphans(tmp_path):
   """Whatever a test does, no process is left."""
   yield
-  deadline = time.monotonic() + 5
-  while (left := running(tmp_path)) and time.monotonic() < deadline:
-    time.sleep(0.01)
-  for pid in left:
-    with contextlib.suppress(ProcessLookupError):
-      os.kill(pid, signal.SIGKILL)
-  assert not left
+  try:
+    programs.wait_until(lambda: not running(tmp_path), seconds=5)
+  finally:
+    for pid in running(tmp_path):
+      with contextlib.suppress(ProcessLookupError):
+        os.kill(pid, signal.SIGKILL)
 
 
 def running(folder):
   """Ids of the stand-ins of a test that still run."""
   pids = [int(path.read_text()) for path in folder.glob('[!.]*.*[0-9]')]
-  return [pid for pid in pids if is_running(pid, folder)]
+  return [pid for pid in pids if is_stand_in(pid, folder)]
 
 
-def is_running(pid, folder):
+def is_stand_in(pid, folder):
+  """Whether a process is one of the test's, and no other of the same id."""
   try:
     arguments = pathlib.Path(f'/proc/{pid}/cmdline').read_bytes()
   except FileNotFoundError:
@@ -94,30 +94,24 @@ def starts(folder):
 
 
 def wait_for(folder, *names):
-  deadline = time.monotonic() + 20
-  while not all((folder / name).exists() for name in names):
-    assert time.monotonic() < deadline, list(folder.iterdir())
-    time.sleep(0.01)
+  programs.wait_until(
+    lambda: all((folder / name).exists() for name in names),
+    seconds=20,
+    explain=lambda: list(folder.iterdir()),
+  )
 
 
 @contextlib.contextmanager
 def in_process(folder, plan):
   """A job in a process of its own."""
   command, environments = job(folder, plan)
-  process = subprocess.Popen(
-    [sys.executable, '-c', PROGRAM],
-    stdin=subprocess.PIPE,
-    stderr=subprocess.PIPE,
-  )
   keyed = {json.dumps(task): value for task, value in environments.items()}
-  process.stdin.write(json.dumps([command, keyed]).encode())
-  process.stdin.close()
-  try:
+  with programs.started_code(
+    PROGRAM, stdin=subprocess.PIPE, stderr=subprocess.PIPE
+  ) as process:
+    process.stdin.write(json.dumps([command, keyed]).encode())
+    process.stdin.close()
     yield process
-  finally:
-    process.kill()
-    process.wait()
-    process.stderr.close()
 
 
 def test_job_is_done_when_chief_and_followers_are(tmp_path):

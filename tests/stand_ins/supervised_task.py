@@ -1,10 +1,10 @@
 """Stands in for train.py: a task that behaves as a test wants it to.
 
-    stand_in_task.py FOLDER PLAN
+    supervised_task.py FOLDER PLAN
 
-PLAN is JSON: {task: [what to do at its first start, at its second, ...]}; the
-last is repeated, and without a plan a task sleeps. Each start leaves a file
-FOLDER/<task>.<number of the start> with the process id.
+PLAN is JSON: {task: [what to do at its first start, at its second, ...]}. The
+last entry is repeated; a task without entries sleeps. Each start leaves a file
+FOLDER/<task>.<number of the start>, which contains the process id.
 """
 
 import json
@@ -21,7 +21,7 @@ name = f'{task["type"]} {task["index"]}'
 
 
 def mark_start():
-  """Leaves the file of this start; returns how many there were before."""
+  """Leaves the file of this start; returns the number of earlier starts."""
   number = len(list(folder.glob(f'{name}.*')))
   temporary = folder / f'.{name}.{number}'
   temporary.write_text(str(os.getpid()))
@@ -35,7 +35,7 @@ def wait_for(names):
 
 
 def save_and_leave(number, frame):
-  """As the chief: needs the ps, which must be there still."""
+  """Leaves the file `saved`, provided that the ps still runs."""
   del frame
   ps = int((folder / 'ps 0.0').read_text())
   os.kill(ps, 0)
@@ -46,18 +46,18 @@ def save_and_leave(number, frame):
 start = mark_start()
 actions = plan.get(name, ['sleep'])
 action, _, argument = actions[min(start, len(actions) - 1)].partition(' ')
-if action == 'wait':  # for files, then end well
+if action == 'wait':  # It waits for files and ends well.
   wait_for(argument)
 elif action == 'status':
   sys.exit(int(argument))
-elif action == 'kill':  # itself, once files are there
+elif action == 'kill':  # It kills itself once files are there.
   wait_for(argument or '.')
   os.kill(os.getpid(), signal.SIGKILL)
 elif action == 'mistake':
   sys.exit(f'error: {argument}')
 elif action == 'print':
   sys.stdout.write(argument)
-elif action == 'save':  # on SIGTERM
+elif action == 'save':  # It saves when it gets SIGTERM.
   signal.signal(signal.SIGTERM, save_and_leave)
   (folder / f'ready {name}').touch()
   time.sleep(60)

@@ -9,9 +9,7 @@ move by several pixels. "of the limit" is the time that the inner iterations'
 memory traffic would take at the bandwidth measured in the same run.
 """
 
-import pathlib
 import subprocess
-import sys
 import tempfile
 import time
 
@@ -20,12 +18,9 @@ import numba
 import numpy as np
 from absl import flags
 
+from benchmarks import moving_textures
 from two_stream import cli, errors
 from two_stream.video import tvl1
-
-sys.path.insert(0, str(pathlib.Path(__file__).parent.parent / 'tests'))
-
-import moving_textures  # noqa: E402
 
 _CONTRIB_PYTHON = flags.DEFINE_string(
   'contrib_python', None, 'Interpreter with opencv-contrib-python.'

@@ -14,9 +14,8 @@ import pathlib
 from typing import NamedTuple
 
 import numpy as np
-import templates
-import webm
 
+from demo import templates, webm
 from two_stream import documents, errors, files
 from two_stream.datasets.data_set import SPLITS
 

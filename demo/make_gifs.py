@@ -4,6 +4,9 @@ python demo/make_gifs.py       data/sample.webm -> docs/sample_{rgb,flow}.gif
 """
 
 import pathlib
+import sys
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
 
 from two_stream import cli, files
 from two_stream.evaluation import animations, data_directory, sample_clips

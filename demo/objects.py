@@ -10,7 +10,8 @@ surface, or an RGB colour.
 """
 
 import numpy as np
-import textures
+
+from demo import textures
 
 
 def ellipse(x, y, rx, ry, start=0, stop=360):

@@ -10,13 +10,15 @@ About three minutes on two cores. Nothing is done if the checkpoint exists.
 
 import functools
 import pathlib
+import sys
 
 import cv2
 import numpy as np
-import objects
-import sprites
 from absl import flags
 
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
+
+from demo import objects, sprites
 from two_stream import cli, errors
 from two_stream.preprocessing.worker_pool import Failure, worker_pool
 from two_stream.terminal import progress

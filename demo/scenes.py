@@ -10,10 +10,9 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
-import objects
-import sprites
-import textures
-from sprites import Pose
+
+from demo import objects, sprites, textures
+from demo.sprites import Pose
 
 HAND_SIZE = 0.17  # width of a hand, frame heights
 

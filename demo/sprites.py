@@ -4,8 +4,8 @@ from typing import NamedTuple
 
 import cv2
 import numpy as np
-import objects
-import textures
+
+from demo import objects, textures
 
 RESOLUTION = 80  # painted pixels a unit of an object's box
 HAND_RESOLUTION = 40

@@ -14,11 +14,14 @@ that was interrupted goes on, and a larger --num_train adds clips.
 import functools
 import os
 import pathlib
+import sys
 
 import cv2
-import dataset
 from absl import flags
 
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
+
+from demo import dataset
 from two_stream import cli, errors
 from two_stream.preprocessing.worker_pool import Failure, worker_pool
 from two_stream.terminal import progress

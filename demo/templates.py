@@ -10,9 +10,8 @@ from typing import NamedTuple
 
 import cv2
 import numpy as np
-import scenes
-import sprites
-import textures
+
+from demo import scenes, sprites, textures
 
 FPS = 12  # as in Something-Something v2
 HEIGHT = 240  # pixels, as in Something-Something v2

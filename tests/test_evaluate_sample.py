@@ -279,7 +279,6 @@ def test_a_report_and_gifs_of_a_video(small_data, tmp_path):
     'demo/make_gifs.py',
     f'--data_dir={data}',
     f'--output_dir={tmp_path / "docs"}',
-    env=programs.IMPORTABLE,
   )
   assert result.returncode == 0, result.stderr
   for stream in ('rgb', 'flow'):

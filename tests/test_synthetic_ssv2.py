@@ -2,26 +2,18 @@
 
 import itertools
 import json
-import sys
 
 import cv2
 import numpy as np
 import programs
 import pytest
 
+from demo import dataset, objects, sprites, templates, textures
 from two_stream import errors
 from two_stream.datasets import data_set, mirroring, something_something
 from two_stream.video import reader
 
 ROOT = programs.ROOT
-sys.path.insert(0, str(ROOT / 'demo'))
-
-import dataset  # noqa: E402
-import objects  # noqa: E402
-import sprites  # noqa: E402
-import templates  # noqa: E402
-import textures  # noqa: E402
-
 # The 174 names, in the order of the original's labels.json, from the data set's
 # card at huggingface.co/datasets/HuggingFaceM4/something_something_v2.
 REAL_CLASSES = ROOT / 'tests/golden/something_something_v2_classes.txt'
@@ -65,7 +57,6 @@ def run_script(folder, *arguments):
     '--min_seconds=0.25',
     '--max_seconds=0.5',
     *arguments,
-    env=programs.IMPORTABLE,
     timeout=120,
   )
 

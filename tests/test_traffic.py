@@ -1,10 +1,5 @@
 """What benchmarks/traffic.py computes of the traffic through the ps."""
 
-import pathlib
-import sys
-
-sys.path.insert(0, str(pathlib.Path(__file__).parent.parent))
-
 from benchmarks import traffic
 
 # Bytes of variables, in the order they are made; as many on either of two ps.

@@ -2,10 +2,10 @@
 
 import pathlib
 
-import moving_textures
 import numpy as np
 import pytest
 
+from benchmarks import moving_textures
 from two_stream.video import tvl1
 
 GOLDEN = pathlib.Path(__file__).parent / 'golden' / 'tvl1.npz'

@@ -3,8 +3,8 @@
     python tests/golden/make_tvl1.py     in an environment with
                                          opencv-contrib-python 5.0 and numpy
 
-The flow of every scene of tests/moving_textures.py, at every 4th pixel of every
-4th row, as float32. `opencv` is the version that computed it.
+The file holds the flow of every scene of benchmarks/moving_textures.py, at
+every 4th pixel of every 4th row, as float32. `opencv` is OpenCV's version.
 """
 
 import pathlib
@@ -13,10 +13,11 @@ import sys
 import cv2
 import numpy as np
 
-GOLDEN = pathlib.Path(__file__).parent
-sys.path.insert(0, str(GOLDEN.parent))
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2]))
 
-import moving_textures  # noqa: E402
+from benchmarks import moving_textures
+
+GOLDEN = pathlib.Path(__file__).parent
 
 
 def main():

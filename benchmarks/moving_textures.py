@@ -1,7 +1,7 @@
 """Pairs of frames with known motion, rendered from formulas.
 
-A texture is a sum of waves, so it can be looked up between pixels and a moved
-one is exact.
+A texture is a sum of waves. Its value is known between pixels too, so that
+moving it by any distance is exact.
 """
 
 from typing import NamedTuple
@@ -12,7 +12,14 @@ _WAVES = 60
 
 
 class Motion(NamedTuple):
-  """From one frame to the next, about a centre."""
+  """A motion from one frame to the next.
+
+  Attributes:
+    x: pixels to the right.
+    y: pixels downwards.
+    degrees: angle of a rotation about the frame's centre, clockwise.
+    zoom: factor by which distances from the frame's centre grow.
+  """
 
   x: float = 0.0
   y: float = 0.0
@@ -25,10 +32,10 @@ class Scene(NamedTuple):
 
   Attributes:
     seed: of the textures.
-    height: pixels.
-    width: pixels.
-    background: its `Motion`.
-    disk: its `Motion`, None for no disk.
+    height: of the frames, in pixels.
+    width: of the frames, in pixels.
+    background: motion of the background.
+    disk: motion of the disk; None if there is no disk.
   """
 
   seed: int
@@ -38,7 +45,7 @@ class Scene(NamedTuple):
   disk: Motion | None = None
 
 
-# Motions of several pixels on frames of the size that the videos are.
+# Motions of several pixels. Most frames are as large as those of the videos.
 SCENES = {
   'translation': Scene(0, 256, 340, Motion(x=3.4, y=-1.7)),
   'rotation': Scene(1, 256, 340, Motion(degrees=2.0)),
@@ -49,12 +56,12 @@ SCENES = {
 }
 
 
-def render(scene):
-  """Returns both frames, uint8 [H, W]."""
+def render(scene: Scene) -> list[np.ndarray]:
+  """Returns the two frames of a scene, uint8 [height, width]."""
   return [_frame(scene, moved) for moved in (False, True)]
 
 
-def _frame(scene, moved):
+def _frame(scene: Scene, moved: bool) -> np.ndarray:
   y, x = np.mgrid[: scene.height, : scene.width].astype(float)
   centre = scene.width / 2, scene.height / 2
   image = _texture(scene.seed, *_source(x, y, centre, scene.background, moved))
@@ -65,8 +72,14 @@ def _frame(scene, moved):
   return np.clip(np.rint(image), 0, 255).astype(np.uint8)
 
 
-def _source(x, y, centre, motion, moved):
-  """Where the points of a frame were before they moved."""
+def _source(
+  x: np.ndarray,
+  y: np.ndarray,
+  centre: tuple[float, float],
+  motion: Motion,
+  moved: bool,
+) -> tuple[np.ndarray, np.ndarray]:
+  """Returns where the points of a frame were before the motion."""
   if not moved:
     return x, y
   angle = np.radians(motion.degrees)
@@ -77,15 +90,13 @@ def _source(x, y, centre, motion, moved):
   )
 
 
-def _texture(seed, x, y):
-  """Gray values around 128: waves of periods from 5 to 80 pixels."""
+def _texture(seed: int, x: np.ndarray, y: np.ndarray) -> np.ndarray:
+  """Returns gray values around 128; the waves' periods are 5 to 80 pixels."""
   rng = np.random.RandomState(seed)
   image = np.full(x.shape, 128.0)
   for _ in range(_WAVES):
-    period, direction, phase = (
-      np.exp(rng.uniform(np.log(5), np.log(80))),
-      *(rng.uniform(0, 2 * np.pi, 2)),
-    )
+    period = np.exp(rng.uniform(np.log(5), np.log(80)))
+    direction, phase = rng.uniform(0, 2 * np.pi, 2)
     along = np.cos(direction) * x + np.sin(direction) * y
     image += 1.2 * np.sqrt(period) * np.sin(2 * np.pi * along / period + phase)
   return image

@@ -1,6 +1,8 @@
-"""Writes what both streams see of a video as GIFs, for the README.
+"""Shows what both streams see of a video as two GIFs, for the README.
 
-python demo/make_gifs.py       data/sample.webm -> docs/sample_{rgb,flow}.gif
+    python demo/make_gifs.py
+
+reads data/sample.webm and writes docs/sample_rgb.gif and docs/sample_flow.gif.
 """
 
 import pathlib
@@ -14,15 +16,17 @@ from two_stream.video import resampling
 
 _ROOT = pathlib.Path(__file__).parent.parent
 _DATA_DIR = cli.define_path(
-  'data_dir', str(_ROOT / 'data'), 'Folder that has sample.webm.'
+  'data_dir', str(_ROOT / 'data'), 'Folder that contains sample.webm.'
 )
 _OUTPUT_DIR = cli.define_path(
-  'output_dir', str(_ROOT / 'docs'), 'Folder of the GIFs, made if missing.'
+  'output_dir',
+  str(_ROOT / 'docs'),
+  'Folder of the GIFs, which is made if it does not exist.',
 )
 
 
-def main():
-  """Prepares the clips as for the networks and writes them."""
+def main() -> None:
+  """Prepares the clips of the video as for the networks, and writes them."""
   rate = data_directory.frames_per_second(_DATA_DIR.value)
   sample = data_directory.default_sample(_DATA_DIR.value)
   clips = sample_clips.load(sample, ('rgb', 'flow'), rate)

@@ -1,32 +1,47 @@
-"""What there is to film: everyday objects, a cloth, hands; all polygons.
+"""What is filmed: everyday objects, a cloth and hands, all made of polygons.
 
-An object is (kind, pattern, colour), for instance a 'red striped mug'. Every
-such combination belongs to one split, so that the objects of the validation and
-test splits are new to a network trained on the others.
+An object is a triple (kind, pattern, colour), for instance a 'red striped mug'.
+Every such combination belongs to one split, so that the objects of the
+validation and test splits are new to a network trained on the others.
 
-Shapes are given in a box of [-1, 1] x [-1, 1], x to the right and y downwards,
-back to front as (polygon, paint): a paint is a factor on the object's own
-surface, or an RGB colour.
+An object consists of parts, which are listed from back to front. A part is a
+pair (polygon, paint). Polygons lie in the box [-1, 1] x [-1, 1], with x to the
+right and y downwards; a paint is an RGB colour, or a factor by which the
+object's own surface is multiplied.
 """
+
+from collections.abc import Sequence
 
 import numpy as np
 
 from demo import textures
 
+Rgb = tuple[int, int, int]
+Part = tuple[np.ndarray, float | Rgb]
 
-def ellipse(x, y, rx, ry, start=0, stop=360):
-  """Polygon of an ellipse's sector boundary; angles in degrees, clockwise."""
+
+def ellipse(
+  x: float,
+  y: float,
+  rx: float,
+  ry: float,
+  start: float = 0,
+  stop: float = 360,
+) -> np.ndarray:
+  """Returns the polygon of an elliptic arc; angles in degrees, clockwise."""
   angle = np.radians(np.linspace(start, stop, 49))
   return np.stack([x + rx * np.cos(angle), y + ry * np.sin(angle)], axis=-1)
 
 
-def box(left, top, right, bottom):
-  """Polygon of an upright rectangle."""
+def box(left: float, top: float, right: float, bottom: float) -> np.ndarray:
+  """Returns the polygon of an upright rectangle."""
   return np.array([(left, top), (right, top), (right, bottom), (left, bottom)])
 
 
-def bar(x0, y0, x1, y1, radius):
-  """Polygon of a thick line with round ends."""
+def bar(
+  x0: float, y0: float, x1: float, y1: float, radius: float
+) -> np.ndarray:
+  """Returns the polygon of a thick line with round ends."""
   direction = np.degrees(np.arctan2(y1 - y0, x1 - x0))
   return np.concatenate(
     [
@@ -36,22 +51,24 @@ def bar(x0, y0, x1, y1, radius):
   )
 
 
-def arc(x, y, radius, width, start, stop):
-  """Polygon of a piece of a ring; angles in degrees, clockwise."""
+def arc(
+  x: float, y: float, radius: float, width: float, start: float, stop: float
+) -> np.ndarray:
+  """Returns the polygon of a part of a ring; angles in degrees, clockwise."""
   outer = ellipse(x, y, radius + width / 2, radius + width / 2, start, stop)
   inner = ellipse(x, y, radius - width / 2, radius - width / 2, start, stop)
   return np.concatenate([outer, inner[::-1]])
 
 
-def star(points, inner):
-  """Polygon of a star."""
+def star(points: int, inner: float) -> np.ndarray:
+  """Returns the polygon of a star, given the radius of its inner corners."""
   angle = np.pi * (np.arange(2 * points) / points - 0.5)
   radius = np.where(np.arange(2 * points) % 2, inner, 0.98)
   return np.stack([radius * np.cos(angle), radius * np.sin(angle)], axis=-1)
 
 
-def round_fruit(radius, y, dent):
-  """Polygon of a round thing with a dent on top."""
+def round_fruit(radius: float, y: float, dent: float) -> np.ndarray:
+  """Returns the polygon of a round object with a dent on top."""
   angle = np.radians(np.linspace(-90, 270, 97))
   upwards = np.maximum(-np.sin(angle), 0)
   r = radius * (1 - dent * upwards**6)
@@ -61,7 +78,7 @@ def round_fruit(radius, y, dent):
 DARK, WHITE, STEEL = (38, 34, 40), (244, 240, 232), (176, 182, 192)
 LEAF, BEAK, PAPER = (52, 128, 48), (246, 150, 30), (240, 234, 214)
 
-KINDS = {
+KINDS: dict[str, list[Part]] = {
   'ball': [
     (ellipse(0, 0, 0.9, 0.9), 1),
     (ellipse(-0.3, -0.35, 0.2, 0.15), 1.3),
@@ -170,7 +187,7 @@ KINDS = {
     (box(-0.6, 0.18, 0.6, 0.42), DARK),
   ],
 }
-CLOTH = [
+CLOTH: list[Part] = [
   (
     np.array(
       [(-0.95, -0.9), (-0.3, -0.97), (0.3, -0.9), (0.95, -0.95)]
@@ -187,22 +204,33 @@ CLOTH = [
 
 KINDS_AND_CLOTH = (*KINDS, 'cloth')
 
-SKINS = ((246, 208, 180), (226, 176, 140), (188, 132, 96), (134, 88, 62))
-SLEEVES = ((44, 52, 78), (92, 92, 98), (70, 34, 42), (208, 204, 196))
-ARM = 20.0  # units of arm below the palm: beyond the edge of any frame
+SKINS: Sequence[Rgb] = (
+  (246, 208, 180),
+  (226, 176, 140),
+  (188, 132, 96),
+  (134, 88, 62),
+)
+SLEEVES: Sequence[Rgb] = (
+  (44, 52, 78),
+  (92, 92, 98),
+  (70, 34, 42),
+  (208, 204, 196),
+)
+# Length of the arm below the palm: it ends outside every frame.
+ARM = 20.0
 
 
-def hand(sleeve, is_open):
-  """Parts of an arm from below whose hand grips (or has let go) at (0, 0).
+def hand(sleeve: Rgb, is_open: bool) -> list[Part]:
+  """Returns the parts of an arm from below, whose hand is at (0, 0).
 
   Args:
     sleeve: RGB colour.
-    is_open: fingers spread, or closed around something.
+    is_open: whether the fingers are spread, or closed around an object.
   """
   tips = (-0.85, -0.98, -0.95, -0.7) if is_open else (-0.3, -0.36, -0.34, -0.26)
   spread = 1.5 if is_open else 1.0
   roots = (-0.48, -0.16, 0.16, 0.48)
-  fingers = [
+  fingers: list[Part] = [
     (bar(spread * x, tip, x, 0.4, 0.17), 1) for x, tip in zip(roots, tips)
   ]
   thumb = bar(-0.6, 0.75, -0.9 if is_open else -0.25, 0.35, 0.18)
@@ -215,14 +243,14 @@ def hand(sleeve, is_open):
   ]
 
 
-FOLDS = 7  # five for training, one for validation, one for testing
+FOLDS = 7  # Five for training, one for validation, one for testing.
 
 
-def split_of(kind, pattern, colour):
-  """The one split in which an object occurs.
+def split_of(kind: str, pattern: str, colour: str) -> str:
+  """Returns the split in which an object occurs, which is only one.
 
-  The diagonals of the (kind, pattern, colour) cube are dealt out in turn, so
-  that every split has every kind, every pattern and every colour.
+  The diagonals of the cube (kind, pattern, colour) are assigned to the splits
+  in turn, so that every split has every kind, every pattern and every colour.
   """
   fold = (
     KINDS_AND_CLOTH.index(kind)
@@ -232,8 +260,10 @@ def split_of(kind, pattern, colour):
   return {0: 'validation', 1: 'test'}.get(fold, 'train')
 
 
-def choose(rng, split, kind=None):
-  """A random object of a split: (kind, pattern, colour)."""
+def choose(
+  rng: np.random.Generator, split: str, kind: str | None = None
+) -> tuple[str, str, str]:
+  """Returns a random object of a split: (kind, pattern, colour)."""
   while True:
     found = (
       kind or str(rng.choice(list(KINDS))),
@@ -244,6 +274,6 @@ def choose(rng, split, kind=None):
       return found
 
 
-def name(kind, pattern, colour):
-  """What a person would call an object, for instance 'red striped mug'."""
+def name(kind: str, pattern: str, colour: str) -> str:
+  """Returns what a person would call an object, such as 'red striped mug'."""
   return ' '.join([colour, *[pattern] * (pattern != 'plain'), kind])

@@ -1,16 +1,19 @@
 r"""Trains a 2-D Inception-v1 to name the object on a rendered photograph.
 
-The demo's stand-in for ImageNet: what train.py inflates to start an `imagenet`
-network. The checkpoint is of TF-slim's form, as slim's own of ImageNet is.
+The checkpoint takes the place of one trained on ImageNet: train.py inflates it
+and starts an `imagenet` network with it. Its variables have the names of
+TF-slim, like those of the published ImageNet checkpoint.
 
     python demo/pretrain_images.py --output=/tmp/inception_v1/model.ckpt
 
-About three minutes on two cores. Nothing is done if the checkpoint exists.
+It takes about three minutes on two cores. If the checkpoint exists already,
+the program does nothing.
 """
 
 import functools
 import pathlib
 import sys
+from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
@@ -23,30 +26,50 @@ from two_stream import cli, errors
 from two_stream.preprocessing.worker_pool import Failure, worker_pool
 from two_stream.terminal import progress
 
+if TYPE_CHECKING:  # Worker processes must not load TensorFlow.
+  import sonnet as snt
+
 FLAGS = flags.FLAGS
 cli.define_path(
   'output',
   None,
-  'Prefix of the checkpoint, as in FOLDER/model.ckpt.',
+  'Prefix of the checkpoint, for example FOLDER/model.ckpt.',
   required=True,
 )
-flags.DEFINE_integer('num_images', 4096, 'Photographs.', lower_bound=64)
-flags.DEFINE_integer('num_steps', 400, 'Training steps.', lower_bound=1)
-flags.DEFINE_integer('batch_size', 32, 'Photographs of a step.', lower_bound=1)
-flags.DEFINE_float('learning_rate', 0.05, 'At first; it falls to 0.', 0)
-flags.DEFINE_float('depth_multiplier', 0.25, 'Scales the channels.', 1 / 16)
-flags.DEFINE_integer('seed', 0, 'Of photographs and first weights.', 0)
+flags.DEFINE_integer(
+  'num_images', 4096, 'Number of photographs.', lower_bound=64
+)
+flags.DEFINE_integer(
+  'num_steps', 400, 'Number of training steps.', lower_bound=1
+)
+flags.DEFINE_integer(
+  'batch_size', 32, 'Number of photographs in a step.', lower_bound=1
+)
+flags.DEFINE_float(
+  'learning_rate',
+  0.05,
+  'Learning rate of the first step; it falls to 0 linearly.',
+  0,
+)
+flags.DEFINE_float(
+  'depth_multiplier', 0.25, 'Factor on the number of channels.', 1 / 16
+)
+flags.DEFINE_integer(
+  'seed', 0, 'Seed of the photographs and of the initial weights.', 0
+)
 
 KINDS = list(objects.KINDS)
-TEST_SHARE = 8  # One photograph of so many is kept from training.
+TEST_SHARE = 8  # One photograph in eight is for testing.
 NUM_WORKERS = 2
-TIMEOUT = 60  # seconds; a photograph takes 15 ms
+TIMEOUT = 60  # Seconds for one photograph, which takes 15 ms.
 MOMENTUM = 0.9
-BATCH_NORM_DECAY = 0.98  # Moving averages of 400 steps, not of 115,000.
+# Moving averages have to settle within 400 steps; the published training has
+# 115,000.
+BATCH_NORM_DECAY = 0.98
 
 
-def main():
-  """Renders, trains, saves."""
+def main() -> None:
+  """Renders the photographs, trains a network, tests and saves it."""
   if pathlib.Path(f'{FLAGS.output}.index').exists():
     print(f'{FLAGS.output} exists')
     return
@@ -62,13 +85,13 @@ def main():
   print(f'{right.mean():.1%} of {num_test} other photographs recognized')
 
 
-def photographs(seed, count):
-  """uint8 [count, 224, 224, 3] and the objects' kinds, int32 [count]."""
+def photographs(seed: int, count: int) -> tuple[np.ndarray, np.ndarray]:
+  """Returns images, uint8 [count, 224, 224, 3], and kinds, int32 [count]."""
   render = functools.partial(photograph, seed)
   one_thread = functools.partial(cv2.setNumThreads, 1)
   with worker_pool(render, NUM_WORKERS, TIMEOUT, one_thread) as pool:
     results = pool.map(range(count))
-    images = []
+    images: list[np.ndarray] = []
     for image in progress.bar(results, total=count, unit='photograph'):
       if isinstance(image, Failure):
         raise errors.InputError(f'photograph {len(images)}: {image.reason}')
@@ -76,14 +99,14 @@ def photographs(seed, count):
   return np.stack(images), np.arange(count, dtype=np.int32) % len(KINDS)
 
 
-def photograph(seed, number):
-  """uint8 [224, 224, 3], the photograph of a number."""
+def photograph(seed: int, number: int) -> np.ndarray:
+  """Returns the photograph of a number, uint8 [224, 224, 3]."""
   rng = np.random.default_rng([seed, number])
   return sprites.still(rng, KINDS[number % len(KINDS)])
 
 
-def train(images, labels):
-  """Returns an InceptionV1 that was trained by momentum SGD."""
+def train(images: np.ndarray, labels: np.ndarray) -> 'snt.Module':
+  """Returns an InceptionV1 that was trained by SGD with momentum."""
   import sonnet as snt  # noqa: PLC0415
   import tensorflow as tf  # noqa: PLC0415
 
@@ -124,8 +147,8 @@ def train(images, labels):
   return network
 
 
-def answers(network, images):
-  """The most likely kind of each, int [B]."""
+def answers(network: 'snt.Module', images: np.ndarray) -> np.ndarray:
+  """Returns the most likely kind of each image, int64 [count]."""
   import tensorflow as tf  # noqa: PLC0415
 
   from two_stream.records import clips  # noqa: PLC0415
@@ -141,8 +164,8 @@ def answers(network, images):
   return np.concatenate([classify(batch) for batch in batches])
 
 
-def save(network, path):
-  """Writes a checkpoint with TF-slim's names."""
+def save(network: 'snt.Module', path: str) -> None:
+  """Writes a checkpoint whose variables have TF-slim's names."""
   import tensorflow as tf  # noqa: PLC0415
 
   pathlib.Path(path).parent.mkdir(parents=True, exist_ok=True)

@@ -1,12 +1,12 @@
 """The scenes: what moves, which hand moves it, and where the camera looks.
 
-Every scene is a function (rng, cast) -> (layers back to front, path of the
-camera). Time runs from 0 to 1; lengths are in frame heights from the frame's
-centre, and what matters stays within 0.44 of it, so that a square crop of the
-centre shows it.
+Every scene is a function of a random generator and a cast. It returns the
+layers, from back to front, and the path of the camera. Time runs from 0 to 1.
+Positions are relative to the frame's centre, in frame heights; all that matters
+stays within 0.44 of the centre, so that the square centre crop shows it.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -14,34 +14,50 @@ import numpy as np
 from demo import objects, sprites, textures
 from demo.sprites import Pose
 
-HAND_SIZE = 0.17  # width of a hand, frame heights
+HAND_SIZE = 0.17  # Width of a hand, in frame heights.
+
+Path = Callable[[float], Pose]  # Time in [0, 1] -> where a sprite is then.
+Camera = Callable[[float], tuple[float, float]]
 
 
 class Layer(NamedTuple):
-  """A sprite and its path: time in [0, 1] -> Pose, or None while unseen."""
+  """A sprite and where it is.
+
+  Attributes:
+    sprite: the picture.
+    path: a function of the time in [0, 1] that returns a Pose, or None while
+      the sprite is not visible.
+  """
 
   sprite: sprites.Sprite
-  path: Callable
+  path: Callable[[float], Pose | None]
+
+
+Scene = tuple[list[Layer], Camera]
 
 
 class Cast:
-  """Hands out the objects and hands of one scene, and notes the names."""
+  """Chooses the objects and the hands of one scene.
 
-  def __init__(self, rng, split):
+  Attributes:
+    names: of the objects chosen so far.
+  """
+
+  def __init__(self, rng: np.random.Generator, split: str):
     self._rng = rng
     self._split = split
     self._skin = rng.choice(objects.SKINS) * rng.uniform(0.9, 1.1)
-    self._sleeve = objects.SLEEVES[rng.integers(len(objects.SLEEVES))]
-    self.names = []
+    self._sleeve = objects.SLEEVES[int(rng.integers(len(objects.SLEEVES)))]
+    self.names: list[str] = []
 
-  def thing(self, kind=None):
-    """A new object; its name becomes the scene's next placeholder."""
+  def thing(self, kind: str | None = None) -> sprites.Sprite:
+    """Returns a new object; its name becomes the scene's next placeholder."""
     chosen = objects.choose(self._rng, self._split, kind)
     self.names.append(objects.name(*chosen))
     return sprites.painted(self._rng, *chosen)
 
-  def hand(self, is_open=False):
-    """The scene's hand; every call gives one of the same person."""
+  def hand(self, is_open: bool = False) -> sprites.Sprite:
+    """Returns a hand; all hands of a scene belong to the same person."""
     grain = textures.GRAIN * textures.noise(self._rng, (96, 96), (3, 3))
     return sprites.paint(
       objects.hand(self._sleeve, is_open),
@@ -53,11 +69,12 @@ class Cast:
 # Paths ---------------------------------------------------------------------
 
 
-def course(rng):
-  """Progress from 0 to 1: a short rest, a gentle start, a gentle stop, a rest.
+def course(rng: np.random.Generator) -> Callable[[float], float]:
+  """Returns a movement from 0 to 1, as a function of the time.
 
-  Both ends are alike in distribution, so that a scene that is played backwards
-  differs in nothing but its direction.
+  It rests, starts gently, stops gently and rests again. Start and end have the
+  same distribution, so that a scene that is played backwards differs in its
+  direction only.
   """
   start, stop = rng.uniform(0, 0.1), rng.uniform(0.9, 1)
 
@@ -68,19 +85,31 @@ def course(rng):
   return progress
 
 
-def line(progress, start, end):
-  """The path from one Pose to another."""
-  start, end = np.array(start), np.array(end)
-  return lambda time: Pose(*(start + (end - start) * progress(time)))
+def line(
+  progress: Callable[[float], float],
+  start: Sequence[float],
+  end: Sequence[float],
+) -> Path:
+  """Returns the straight path between two poses, given as sequences."""
+  first, last = np.array(start), np.array(end)
+  return lambda time: Pose(*(first + (last - first) * progress(time)))
 
 
-def resting(*pose):
-  """The path of something that stays where it is."""
+def resting(*pose: float) -> Path:
+  """Returns the path of a sprite that does not move."""
   return lambda time: Pose(*pose)
 
 
-def beside(path, x, y, size, angle):
-  """The path of something that goes along: offsets and size are relative."""
+def beside(path: Path, x: float, y: float, size: float, angle: float) -> Path:
+  """Returns the path of a sprite that moves along with another one.
+
+  Args:
+    path: of the other sprite.
+    x: offset to the right, as a multiple of the other sprite's size.
+    y: offset downwards, likewise.
+    size: as a multiple of the other sprite's size.
+    angle: clockwise, in radians.
+  """
 
   def follow(time):
     pose = path(time)
@@ -91,13 +120,15 @@ def beside(path, x, y, size, angle):
   return follow
 
 
-def between(path, start, stop):
-  """The path, seen from time `start` on and before time `stop`."""
+def between(
+  path: Path, start: float, stop: float
+) -> Callable[[float], Pose | None]:
+  """Returns a path that is visible only at times `start` <= time < `stop`."""
   return lambda time: path(time) if start <= time < stop else None
 
 
-def standing(sprite, path):
-  """Layers of an object on a surface: its shadow and itself."""
+def standing(sprite: sprites.Sprite, path: Path) -> list[Layer]:
+  """Returns the layers of an object on a surface: its shadow and itself."""
 
   def offset(time):
     pose = path(time)
@@ -107,15 +138,21 @@ def standing(sprite, path):
   return [Layer(sprites.shadow(sprite), offset), Layer(sprite, path)]
 
 
-def grip(rng, cast, path, angle=None, size=HAND_SIZE):
-  """Layer of the hand that holds what goes along a path.
+def grip(
+  rng: np.random.Generator,
+  cast: Cast,
+  path: Path,
+  angle: float | None = None,
+  size: float = HAND_SIZE,
+) -> Layer:
+  """Returns the layer of a hand that holds an object.
 
   Args:
     rng: a `np.random.Generator`.
-    cast: the Cast.
-    path: of what is held.
-    angle: of the arm; by default it comes from below, more or less.
-    size: of the hand, halfway through the scene.
+    cast: the scene's cast.
+    path: of the object.
+    angle: of the arm. By default the arm comes roughly from below.
+    size: of the hand halfway through the scene.
   """
   if angle is None:
     angle = rng.uniform(-0.5, 0.5)
@@ -127,12 +164,13 @@ def grip(rng, cast, path, angle=None, size=HAND_SIZE):
 # Scenes --------------------------------------------------------------------
 
 
-def still_camera(time):
-  """The camera does not move."""
+def still_camera(time: float) -> tuple[float, float]:
+  """The path of a camera that does not move."""
+  del time
   return 0.0, 0.0
 
 
-def push(rng, cast):
+def push(rng: np.random.Generator, cast: Cast) -> Scene:
   """A hand slides an object to the right."""
   reach, y = rng.uniform(0.28, 0.4), rng.uniform(-0.1, 0.15)
   size, tilt = rng.uniform(0.3, 0.4), rng.uniform(-0.2, 0.2)
@@ -143,7 +181,7 @@ def push(rng, cast):
   return [*standing(cast.thing(), path), grip(rng, cast, path)], still_camera
 
 
-def raise_up(rng, cast):
+def raise_up(rng: np.random.Generator, cast: Cast) -> Scene:
   """A hand moves an object upwards."""
   reach, x = rng.uniform(0.22, 0.32), rng.uniform(-0.15, 0.15)
   size, tilt = rng.uniform(0.28, 0.38), rng.uniform(-0.2, 0.2)
@@ -154,7 +192,7 @@ def raise_up(rng, cast):
   return [Layer(cast.thing(), path), grip(rng, cast, path)], still_camera
 
 
-def meet(rng, cast):
+def meet(rng: np.random.Generator, cast: Cast) -> Scene:
   """Two hands bring two objects together."""
   layers, progress = [], course(rng)
   y, far = rng.uniform(-0.1, 0.15), rng.uniform(0.36, 0.42)
@@ -170,7 +208,7 @@ def meet(rng, cast):
   return layers, still_camera
 
 
-def approach(rng, cast):
+def approach(rng: np.random.Generator, cast: Cast) -> Scene:
   """A hand moves an object towards the camera."""
   far, near = rng.uniform(0.17, 0.22), rng.uniform(0.55, 0.7)
   x, y = rng.uniform(-0.12, 0.12), rng.uniform(-0.12, 0.08)
@@ -180,7 +218,7 @@ def approach(rng, cast):
   return [Layer(cast.thing(), path), grip(rng, cast, path)], still_camera
 
 
-def cover(rng, cast):
+def cover(rng: np.random.Generator, cast: Cast) -> Scene:
   """A hand draws a cloth over an object."""
   x, y = rng.uniform(-0.12, 0.12), rng.uniform(-0.05, 0.15)
   size = rng.uniform(0.26, 0.34)
@@ -194,7 +232,7 @@ def cover(rng, cast):
   return [*layers, Layer(cloth, path), Layer(cast.hand(), hand)], still_camera
 
 
-def spin(rng, cast):
+def spin(rng: np.random.Generator, cast: Cast) -> Scene:
   """A hand sets an object spinning and withdraws."""
   x, y = rng.uniform(-0.12, 0.12), rng.uniform(-0.12, 0.12)
   size, start = rng.uniform(0.36, 0.46), rng.uniform(0, 2 * np.pi)
@@ -211,7 +249,7 @@ def spin(rng, cast):
   return [*standing(cast.thing(), path), Layer(cast.hand(), hand)], still_camera
 
 
-def drop(rng, cast):
+def drop(rng: np.random.Generator, cast: Cast) -> Scene:
   """A hand lets go of an object, which falls onto another one."""
   falling, target = cast.thing(), cast.thing()
   size, base = rng.uniform(0.24, 0.3), rng.uniform(0.3, 0.38)
@@ -237,7 +275,7 @@ def drop(rng, cast):
   ], still_camera
 
 
-def lift_stack(rng, cast):
+def lift_stack(rng: np.random.Generator, cast: Cast) -> Scene:
   """A hand lifts an object with another one on it."""
   carrier, rider = cast.thing(), cast.thing()
   size, small = rng.uniform(0.3, 0.36), rng.uniform(0.2, 0.26)
@@ -249,7 +287,7 @@ def lift_stack(rng, cast):
   return layers, still_camera
 
 
-def turn_right(rng, cast):
+def turn_right(rng: np.random.Generator, cast: Cast) -> Scene:
   """The camera turns to the right, so that the scene moves to the left."""
   reach, progress = rng.uniform(0.32, 0.5), course(rng)
   layers = []
@@ -260,7 +298,7 @@ def turn_right(rng, cast):
   return layers, lambda time: (reach * (2 * progress(time) - 1), 0.0)
 
 
-def hold(rng, cast):
+def hold(rng: np.random.Generator, cast: Cast) -> Scene:
   """A hand holds an object as still as a hand can."""
   x, y = rng.uniform(-0.15, 0.15), rng.uniform(-0.15, 0.1)
   size, phase = rng.uniform(0.32, 0.42), rng.uniform(0, 2 * np.pi, size=3)
@@ -272,7 +310,7 @@ def hold(rng, cast):
   return [Layer(cast.thing(), path), grip(rng, cast, path)], still_camera
 
 
-def add_similar(rng, cast):
+def add_similar(rng: np.random.Generator, cast: Cast) -> Scene:
   """A hand puts an object beside others of its kind, and withdraws."""
   thing = cast.thing()
   slots = rng.permutation([-0.32, 0.0, 0.32])

@@ -1,5 +1,6 @@
-"""Painting polygons into sprites, and drawing sprites into frames."""
+"""Paints polygons into sprites, and draws sprites into frames."""
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import cv2
@@ -7,19 +8,25 @@ import numpy as np
 
 from demo import objects, textures
 
-RESOLUTION = 80  # painted pixels a unit of an object's box
+# Pixels of a sprite for each unit of the polygons' box [-1, 1] x [-1, 1].
+RESOLUTION = 80
 HAND_RESOLUTION = 40
-RIM = 0.12  # units over which a part darkens towards its edge
-RIM_TONE = 0.55
-SHADOW_STRENGTH = 0.45
-SUBPIXEL_BITS = 4
+RIM = 0.12  # A part becomes darker over this distance from its edge, in units.
+RIM_TONE = 0.55  # The factor on brightness at the edge itself.
+SHADOW_STRENGTH = 0.45  # Opacity of shadows.
+SUBPIXEL_BITS = 4  # Binary digits of a pixel's fraction in cv2.fillPoly.
 
 
 class Pose(NamedTuple):
-  """Where a sprite is; lengths in frame heights, from the frame's centre.
+  """The place, size and angle of a sprite in a frame.
 
-  x grows to the right, y downwards, angle clockwise in radians. `size` is the
-  side of the polygons' [-1, 1] x [-1, 1] box.
+  Lengths are in frame heights.
+
+  Attributes:
+    x: distance to the right of the frame's centre.
+    y: distance below the frame's centre.
+    size: side of the square that is the polygons' box [-1, 1] x [-1, 1].
+    angle: clockwise, in radians.
   """
 
   x: float
@@ -32,28 +39,34 @@ class Sprite(NamedTuple):
   """A painted picture with transparency.
 
   Attributes:
-    levels: uint8 RGBA pictures, colour premultiplied by alpha, each half as
-      large as the one before.
-    resolution: pixels of the first level a unit of the polygons' box.
-    anchor: (x, y) in the first level of the polygons' origin, pixels.
-    top: distance from the origin up to the highest point, in `Pose.size`s.
+    levels: uint8 RGBA pictures, each half as large as the one before. Colours
+      are multiplied by alpha already.
+    resolution: pixels of the first level for each unit of the polygons' box.
+    anchor: (x, y) of the polygons' origin in the first level, in pixels.
+    top: distance from the origin up to the highest point, as a multiple of
+      `Pose.size`.
     bottom: distance from the origin down to the lowest point, likewise.
   """
 
-  levels: list
+  levels: list[np.ndarray]
   resolution: int
-  anchor: tuple
+  anchor: tuple[float, ...]
   top: float
   bottom: float
 
 
-def paint(parts, surface, resolution=RESOLUTION):
-  """Paints parts (see objects.py) back to front.
+def paint(
+  parts: Sequence[objects.Part],
+  surface: np.ndarray,
+  resolution: int = RESOLUTION,
+) -> Sprite:
+  """Paints the parts of an object from back to front.
 
   Args:
-    parts: list of (polygon, paint).
-    surface: float32 RGB, repeated where the parts reach beyond it.
-    resolution: pixels a unit of the polygons' box.
+    parts: pairs (polygon, paint), see objects.py.
+    surface: float32 RGB [height, width, 3]. It is repeated where the parts
+      reach beyond it.
+    resolution: pixels for each unit of the polygons' box.
 
   Returns:
     A Sprite.
@@ -77,8 +90,14 @@ def paint(parts, surface, resolution=RESOLUTION):
   )
 
 
-def paint_part(rgba, surface, polygon, tone, resolution):
-  """Paints one polygon (in pixels) over `rgba`, in place."""
+def paint_part(
+  rgba: np.ndarray,
+  surface: np.ndarray,
+  polygon: np.ndarray,
+  tone: float | objects.Rgb,
+  resolution: int,
+) -> None:
+  """Paints one polygon, given in pixels, over `rgba` in place."""
   left, top = np.floor(polygon.min(axis=0)).astype(int) - 2
   right, bottom = np.ceil(polygon.max(axis=0)).astype(int) + 3
   mask = np.zeros((bottom - top, right - left), np.uint8)
@@ -87,14 +106,16 @@ def paint_part(rgba, surface, polygon, tone, resolution):
   depth = cv2.distanceTransform(mask, cv2.DIST_L2, 3) / (RIM * resolution)
   shade = RIM_TONE + (1 - RIM_TONE) * np.minimum(depth, 1)[..., None]
   window = np.s_[top:bottom, left:right]
-  flat = np.float32(tone) if np.ndim(tone) else surface[window] * tone
+  flat = (
+    np.asarray(tone, np.float32) if np.ndim(tone) else surface[window] * tone
+  )
   coverage = mask[..., None] / np.float32(255)
   rgba[window][..., :3] += coverage * (flat * shade - rgba[window][..., :3])
   np.maximum(rgba[window][..., 3], mask, out=rgba[window][..., 3])
 
 
-def pyramid(picture):
-  """The picture at 1, 1/2, 1/4 and 1/8 of its size."""
+def pyramid(picture: np.ndarray) -> list[np.ndarray]:
+  """Returns a picture at 1, 1/2, 1/4 and 1/8 of its size."""
   levels = [picture]
   for _ in range(3):
     size = [max(1, side // 2) for side in levels[-1].shape[1::-1]]
@@ -102,8 +123,8 @@ def pyramid(picture):
   return levels
 
 
-def shadow(sprite):
-  """The soft dark shape that a sprite throws on the surface behind it."""
+def shadow(sprite: Sprite) -> Sprite:
+  """Returns the soft dark shadow that a sprite casts on the surface behind."""
   levels = []
   for level in sprite.levels:
     alpha = cv2.GaussianBlur(level[..., 3], (0, 0), 0.04 * len(level))
@@ -112,8 +133,8 @@ def shadow(sprite):
   return sprite._replace(levels=levels)
 
 
-def draw(frame, sprite, pose):
-  """Draws a sprite over a uint8 RGB frame, in place, at subpixel precision."""
+def draw(frame: np.ndarray, sprite: Sprite, pose: Pose) -> None:
+  """Draws a sprite over a uint8 RGB frame, in place and between pixels."""
   height = frame.shape[0]
   scale = pose.size * height / (2 * sprite.resolution)
   level = int(np.clip(np.floor(-np.log2(scale)), 0, len(sprite.levels) - 1))
@@ -141,16 +162,18 @@ def draw(frame, sprite, pose):
   target[:] = np.minimum(patch[..., :3] + behind // 255, 255)
 
 
-def painted(rng, kind, pattern, colour):
-  """The sprite of an object."""
+def painted(
+  rng: np.random.Generator, kind: str, pattern: str, colour: str
+) -> Sprite:
+  """Returns the sprite of an object."""
   parts = objects.CLOTH if kind == 'cloth' else objects.KINDS[kind]
   return paint(
     parts, textures.surface(rng, colour, pattern, int(2.5 * RESOLUTION))
   )
 
 
-def still(rng, kind, size=224):
-  """A photograph of one training object, for pre-training on still images.
+def still(rng: np.random.Generator, kind: str, size: int = 224) -> np.ndarray:
+  """Returns a photograph of one training object, for pre-training on images.
 
   Args:
     rng: a `np.random.Generator`.
@@ -169,6 +192,6 @@ def still(rng, kind, size=224):
   return lit(frame, textures.light(rng, size, size))
 
 
-def lit(frame, light):
-  """The frame under a light of `textures.light`."""
+def lit(frame: np.ndarray, light: np.ndarray) -> np.ndarray:
+  """Returns a uint8 frame under a light, see `textures.light`."""
   return cv2.multiply(frame, light, dtype=cv2.CV_8U)

@@ -1,20 +1,24 @@
 r"""Renders a small stand-in for Something-Something v2.
 
-The real data set needs a licence and 20 GB. This one has the same files - VP9
-videos of 240 pixels' height and 12 frames a second, JSON labels - for 17 of the
-real class names, drawn with objects and hands that a person recognizes. The
-objects of the validation and test splits do not occur in training.
+The real data set needs a licence and 20 GB. This one has the same kinds of
+files: VP9 videos with a height of 240 pixels and 12 frames per second, and
+labels in JSON. It has 17 of the real classes, drawn with objects and hands that
+a person recognizes. The objects of the validation and test splits do not occur
+in the train split.
 
     python demo/synthetic_ssv2.py --output_dir=/tmp/synthetic_ssv2
 
-The same seed gives the same bytes. A rerun renders what is missing, so a run
-that was interrupted goes on, and a larger --num_train adds clips.
+The same seed gives the same bytes. A second run renders only the clips that are
+missing: it continues a run that was interrupted, and a larger --num_train adds
+clips.
 """
 
 import functools
 import os
 import pathlib
 import sys
+from collections.abc import Mapping
+from typing import Any
 
 import cv2
 from absl import flags
@@ -26,24 +30,40 @@ from two_stream import cli, errors
 from two_stream.preprocessing.worker_pool import Failure, worker_pool
 from two_stream.terminal import progress
 
-TIMEOUT = 300  # seconds; a clip takes about two
+TIMEOUT = 300  # Seconds for one clip, which takes about two.
 
 FLAGS = flags.FLAGS
 cli.define_path(
-  'output_dir', None, 'Folder of the data set; made if need be.', required=True
+  'output_dir',
+  None,
+  'Folder of the data set, which is made if it does not exist.',
+  required=True,
 )
-flags.DEFINE_integer('num_train', 1020, 'Clips for training.', lower_bound=0)
-flags.DEFINE_integer('num_validation', 170, 'Clips to validate.', lower_bound=0)
-flags.DEFINE_integer('num_test', 340, 'Clips to test.', lower_bound=0)
-flags.DEFINE_float('min_seconds', 2.0, 'Shortest clip.', lower_bound=0.25)
-flags.DEFINE_float('max_seconds', 4.0, 'Longest clip.', lower_bound=0.25)
-flags.DEFINE_integer('seed', 0, 'Another seed, other clips.', lower_bound=0)
 flags.DEFINE_integer(
-  'num_workers', os.cpu_count(), 'Rendering processes.', lower_bound=1
+  'num_train', 1020, 'Number of clips for training.', lower_bound=0
+)
+flags.DEFINE_integer(
+  'num_validation', 170, 'Number of clips for validation.', lower_bound=0
+)
+flags.DEFINE_integer(
+  'num_test', 340, 'Number of clips for testing.', lower_bound=0
+)
+flags.DEFINE_float(
+  'min_seconds', 2.0, 'Duration of the shortest clips.', lower_bound=0.25
+)
+flags.DEFINE_float(
+  'max_seconds', 4.0, 'Duration of the longest clips.', lower_bound=0.25
+)
+flags.DEFINE_integer('seed', 0, 'Seed of all that is random.', lower_bound=0)
+flags.DEFINE_integer(
+  'num_workers',
+  os.cpu_count(),
+  'Number of processes that render.',
+  lower_bound=1,
 )
 
 
-def main():
+def main() -> None:
   """Renders the clips that are missing, then writes the label files."""
   if FLAGS.min_seconds > FLAGS.max_seconds:
     raise errors.InputError('--min_seconds: is larger than --max_seconds')
@@ -64,22 +84,24 @@ def main():
     print(f'{split}: {count} clips')
 
 
-def render_all(folder, settings, counts):
+def render_all(
+  folder: pathlib.Path, settings: dataset.Settings, counts: Mapping[str, int]
+) -> dict[str, list[dict[str, Any]]]:
   """Renders clips in several processes.
 
   Args:
-    folder: pathlib.Path of the data set.
-    settings: dataset.Settings.
-    counts: dict of split -> number of clips.
+    folder: of the data set.
+    settings: of the data set.
+    counts: {split: number of clips}.
 
   Returns:
-    A dict of split -> list of the clips' entries for JSON, in order.
+    {split: the clips' entries in its JSON file, in order}.
 
   Raises:
-    InputError: a clip could not be rendered.
+    InputError: if a clip could not be rendered.
   """
   tasks = [(split, i) for split, count in counts.items() for i in range(count)]
-  entries = {split: [] for split in counts}
+  entries: dict[str, list[dict[str, Any]]] = {split: [] for split in counts}
   render = functools.partial(dataset.render, folder, settings)
   one_thread = functools.partial(cv2.setNumThreads, 1)
   with worker_pool(render, FLAGS.num_workers, TIMEOUT, one_thread) as pool:
@@ -87,7 +109,7 @@ def render_all(folder, settings, counts):
     for (split, number), entry in zip(tasks, results):
       if isinstance(entry, Failure):
         raise errors.InputError(
-          f'{split} clip {number}: {entry.reason}; mend it and run again'
+          f'{split} clip {number}: {entry.reason}; correct this and run again'
         )
       entries[split].append(entry)
   return entries

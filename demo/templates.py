@@ -1,11 +1,11 @@
 """The classes: templates of Something-Something v2, each with a scene to film.
 
-Most come in pairs of which one is the other played backwards, so that no single
-frame tells the two apart.
+Most templates come in pairs, of which one is the other played backwards, so
+that no single frame can tell the two apart.
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 import cv2
@@ -13,19 +13,22 @@ import numpy as np
 
 from demo import scenes, sprites, textures
 
-FPS = 12  # as in Something-Something v2
-HEIGHT = 240  # pixels, as in Something-Something v2
-# Something-Something's 427 pixels become 426: the encoder wants even sides.
+# Frame rate and height in pixels are those of Something-Something v2.
+FPS = 12
+HEIGHT = 240
+# The widest videos of Something-Something v2 have 427 pixels; the encoder needs
+# an even number.
 WIDTHS = (320, 320, 320, 426)
-# The share of clips whose camera shakes, whose background competes with the
-# objects and whose light varies: meant to be hard, and few, for small networks.
+# The share of hard clips: the camera shakes, the background has more contrast,
+# and the light varies more. They are few because small networks learn from few
+# clips here.
 HARD_SHARE = 0.1
-HARD_CONTRAST = 2.0  # factor on the background's contrast
-SHAKE = 0.015  # amplitude of a shaking camera, frame heights
+HARD_CONTRAST = 2.0  # Factor on the background's contrast.
+SHAKE = 0.015  # Amplitude of a shaking camera, in frame heights.
 
 
-def class_name(text):
-  """A template's class name: the template without its brackets."""
+def class_name(text: str) -> str:
+  """Returns the class name of a template: its text without the brackets."""
   return text.replace('[', '').replace(']', '')
 
 
@@ -34,28 +37,28 @@ class Template(NamedTuple):
 
   Attributes:
     text: the template with its brackets, as in Something-Something's JSON.
-    scene: the function of scenes.py that sets it up.
+    scene: the function of scenes.py that sets up the scene.
     backwards: whether the scene is played backwards.
     has_side: whether the mirror image of the class is another class.
   """
 
   text: str
-  scene: Callable
+  scene: Callable[[np.random.Generator, scenes.Cast], scenes.Scene]
   backwards: bool = False
   has_side: bool = False
 
   @property
-  def name(self):
-    """The class's name, as in labels.json."""
+  def name(self) -> str:
+    """The name of the class, as in labels.json."""
     return class_name(self.text)
 
-  def caption(self, names):
-    """(placeholders, label of a clip) for objects of these names."""
+  def caption(self, names: Sequence[str]) -> tuple[list[str], str]:
+    """Returns (placeholders, label) of a clip that shows these objects."""
     blanks = re.findall(r'\[[^]]*\]', self.text)
     caption = self.text
     for blank, name in zip(blanks, names):
       caption = caption.replace(blank, name, 1)
-    return names[: len(blanks)], caption[0].lower() + caption[1:]
+    return list(names[: len(blanks)]), caption[0].lower() + caption[1:]
 
 
 TEMPLATES = (
@@ -106,43 +109,53 @@ TEMPLATES = (
 )
 
 
-def shaking(rng):
-  """Path of a camera in an unsteady hand: two frequencies a direction."""
+def shaking(rng: np.random.Generator) -> Callable[[float], np.ndarray]:
+  """Returns the path of a camera in an unsteady hand.
+
+  The path is a function of the time that returns float [2]: the sum of two
+  waves in each direction.
+  """
   cycles = rng.uniform(2, 6, size=(2, 2))
   phases = rng.uniform(0, 2 * np.pi, size=(2, 2))
   return lambda time: SHAKE * np.sin(2 * np.pi * cycles * time + phases).sum(0)
 
 
 class Take(NamedTuple):
-  """One clip, all of it decided and nothing of it drawn.
+  """A clip that is ready to be drawn: everything random about it is decided.
 
   Attributes:
     layers: list of scenes.Layer, back to front.
     times: float [frames], the scene's time at each frame.
-    camera: float [frames, 2], where the camera looks, frame heights.
+    camera: float [frames, 2], where the camera looks, in frame heights.
     background: uint8 RGB, larger than a frame by the camera's reach.
     light: float32 [height, width, 3].
     mirrored: whether left and right are swapped.
     names: the objects' names, in the order of the template's placeholders.
   """
 
-  layers: list
+  layers: list[scenes.Layer]
   times: np.ndarray
   camera: np.ndarray
   background: np.ndarray
   light: np.ndarray
   mirrored: bool
-  names: list
+  names: list[str]
 
 
-def set_up(template, rng, split, min_seconds=2.0, max_seconds=4.0):
+def set_up(
+  template: Template,
+  rng: np.random.Generator,
+  split: str,
+  min_seconds: float = 2.0,
+  max_seconds: float = 4.0,
+) -> Take:
   """Decides everything about a clip.
 
   Args:
-    template: a Template.
-    rng: a `np.random.Generator`. Templates of one scene use it alike: the same
-      state gives the same frames, in the order of the template.
-    split: one of `objects.SPLITS`, from which the objects come.
+    template: the class of the clip.
+    rng: a `np.random.Generator`. With the same state, the templates of one
+      scene give the same frames, each in its own order.
+    split: of the objects; 'train', 'validation' or 'test'.
     min_seconds: shortest duration.
     max_seconds: longest duration.
 
@@ -155,8 +168,9 @@ def set_up(template, rng, split, min_seconds=2.0, max_seconds=4.0):
   cast = scenes.Cast(rng, split)
   layers, aim = template.scene(rng, cast)
   times = np.linspace(0, 1, frames)
-  # Half of all clips are mirrored, those of a side too, or else the handle of a
-  # mug or the side of a shadow would tell left from right.
+  # Half of all clips are mirrored. Where a class has a side, its mirrored clips
+  # are played in the other direction: without mirroring, the handle of a mug or
+  # the side of a shadow would tell left from right.
   if template.backwards != (template.has_side and is_mirrored):
     times = times[::-1]
   camera = np.array([aim(time) for time in times])
@@ -178,15 +192,8 @@ def set_up(template, rng, split, min_seconds=2.0, max_seconds=4.0):
   )
 
 
-def film(take):
-  """Draws a clip.
-
-  Args:
-    take: a Take.
-
-  Yields:
-    Frames, uint8 RGB [HEIGHT, width, 3].
-  """
+def film(take: Take) -> Iterator[np.ndarray]:
+  """Draws a clip and yields its frames, uint8 RGB [HEIGHT, width, 3]."""
   height, width = take.light.shape[:2]
   margin = (np.array(take.background.shape[1::-1]) - (width, height)) / 2
   for time, (x, y) in zip(take.times, take.camera):

@@ -1,5 +1,7 @@
 """Colours, patterns, backgrounds and light, all made from random numbers."""
 
+from collections.abc import Sequence
+
 import cv2
 import numpy as np
 
@@ -16,19 +18,23 @@ COLOURS = {
 }
 PATTERNS = ('plain', 'striped', 'checked', 'dotted', 'marbled')
 
-# Objects stand out from backgrounds: at most this saturation, and a texture of
-# this standard deviation in grey levels, about a third of an object's.
+# Objects have to stand out from backgrounds. A background therefore has at most
+# this saturation, and a texture with this standard deviation in grey levels,
+# which is about a third of an object's.
 MAX_SATURATION = 0.15
 BACKGROUND_CONTRAST = 11.0
-# How much brightness and tint vary between clips, as a share of what they may.
-# Less of it seems to help a small network from scratch; that was not isolated
-# from the number of clips, the share of hard ones and the learning rate.
+# How much brightness and tint vary between clips, as a share of the largest
+# variation. Networks trained from scratch on few clips did better with CALM
+# backgrounds; other settings were changed at the same time, so that the cause
+# is not certain.
 CALM, VARIED = 0.35, 1.0
-GRAIN = 5.0  # grey levels of fine texture on every object
+GRAIN = 5.0  # Standard deviation of an object's fine texture, in grey levels.
 
 
-def noise(rng, shape, scale):
-  """Smooth random values of about unit variance.
+def noise(
+  rng: np.random.Generator, shape: Sequence[int], scale: Sequence[float]
+) -> np.ndarray:
+  """Returns smooth random values whose variance is about 1.
 
   Args:
     rng: a `np.random.Generator`.
@@ -47,11 +53,11 @@ def noise(rng, shape, scale):
   return smooth[top : top + shape[0], left : left + shape[1]]
 
 
-def pattern(rng, name, size):
-  """Where an object shows its second colour.
+def pattern(rng: np.random.Generator, name: str, size: int) -> np.ndarray:
+  """Returns how strongly each point of an object shows its second colour.
 
   Args:
-    rng: a `np.random.Generator`, for the pattern's pitch, phase and direction.
+    rng: decides on the pitch, phase and direction of the pattern.
     name: one of `PATTERNS`.
     size: side of the square in pixels.
 
@@ -72,8 +78,10 @@ def pattern(rng, name, size):
   return np.clip(0.5 + 3 * waves, 0, 1)  # 3: edges a few pixels wide
 
 
-def surface(rng, colour, name, size):
-  """An object's painted surface.
+def surface(
+  rng: np.random.Generator, colour: str, name: str, size: int
+) -> np.ndarray:
+  """Returns the painted surface of an object.
 
   Args:
     rng: a `np.random.Generator`.
@@ -84,27 +92,35 @@ def surface(rng, colour, name, size):
   Returns:
     float32 RGB [size, size, 3], about [0, 255].
   """
-  first = np.float32(COLOURS[colour]) * rng.uniform(0.88, 1.1)
-  second = np.float32(rng.choice([(246, 240, 226), (34, 32, 42)]))
+  first = np.asarray(COLOURS[colour], np.float32) * rng.uniform(0.88, 1.1)
+  second = rng.choice([(246, 240, 226), (34, 32, 42)]).astype(np.float32)
   weight = pattern(rng, name, size)[..., None]
   grain = GRAIN * noise(rng, (size, size), (4, 4))
   return first + (second - first) * weight + grain[..., None]
 
 
-def muted_colour(rng, luminance, variety):
-  """A greyish RGB colour, float32 [3] in [0, 255]."""
+def muted_colour(
+  rng: np.random.Generator, luminance: float, variety: float
+) -> np.ndarray:
+  """Returns a greyish RGB colour, float32 [3] in [0, 255]."""
   tint = variety * MAX_SATURATION * rng.uniform(-1, 1, size=3)
-  return np.float32(luminance * (1 + tint - tint.mean()))
+  return (luminance * (1 + tint - tint.mean())).astype(np.float32)
 
 
-def background(rng, height, width, variety=CALM, contrast=1.0):
-  """A wall over a table, each with a grain of its own.
+def background(
+  rng: np.random.Generator,
+  height: int,
+  width: int,
+  variety: float = CALM,
+  contrast: float = 1.0,
+) -> np.ndarray:
+  """Returns a picture of a wall above a table, each with its own grain.
 
   Args:
     rng: a `np.random.Generator`.
     height: pixels.
     width: pixels.
-    variety: how far brightness and tint may be from the middle, in [0, 1].
+    variety: how much brightness and tint vary, in [0, 1].
     contrast: factor on `BACKGROUND_CONTRAST`.
 
   Returns:
@@ -125,14 +141,18 @@ def background(rng, height, width, variety=CALM, contrast=1.0):
   return np.clip(canvas, 0, 255).astype(np.uint8)
 
 
-def light(rng, height, width, variety=CALM):
-  """How bright each pixel is lit: strength, tint and a falling-off to one side.
+def light(
+  rng: np.random.Generator, height: int, width: int, variety: float = CALM
+) -> np.ndarray:
+  """Returns factors by which a light brightens or darkens every pixel.
+
+  The light has a strength and a tint, and becomes weaker towards one side.
 
   Args:
     rng: a `np.random.Generator`.
     height: pixels.
     width: pixels.
-    variety: how far strength, tint and slope may be from none, in [0, 1].
+    variety: how much strength, tint and slope vary, in [0, 1].
 
   Returns:
     float32 [height, width, 3], about [0.6, 1.2].

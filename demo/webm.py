@@ -1,27 +1,30 @@
-"""VP9 in WebM, the same bytes every time."""
+"""Writes VP9 videos in WebM files; the same frames give the same bytes."""
 
 import contextlib
 import os
 import pathlib
 import re
 import tempfile
+from collections.abc import Iterable, Iterator
 
 import cv2
+import numpy as np
 
 from two_stream import errors, files
 
-# The muxer gives its track a random identifier of eight bytes, in the elements
-# TrackUID and TagTrackUID (Matroska specification, RFC 9559). Zero is reserved.
+# FFmpeg's muxer gives each track a random identifier of eight bytes, in the
+# elements TrackUID and TagTrackUID (Matroska specification, RFC 9559). Here all
+# tracks get the identifier 1; 0 is reserved.
 TRACK_UID = re.compile(rb'(\x73\xc5\x88|\x63\xc5\x88).{8}', re.DOTALL)
 FIRST_CLUSTER = b'\x1f\x43\xb6\x75'
 
 
-def write(path, frames, fps):
-  """Encodes frames into a file that appears whole or not at all.
+def write(path: pathlib.Path, frames: Iterable[np.ndarray], fps: float) -> None:
+  """Encodes frames into a file, which appears whole or not at all.
 
   Args:
-    path: a pathlib.Path that ends in .webm.
-    frames: iterable of uint8 RGB [height, width, 3], both sides even.
+    path: of the file; it ends in .webm.
+    frames: uint8 RGB [height, width, 3]; height and width are even.
     fps: frames per second.
 
   Raises:
@@ -36,30 +39,42 @@ def write(path, frames, fps):
     stream.write(head + cluster + clusters)
 
 
-def encode(path, frames, fps):
-  """Encodes with OpenCV, whose FFmpeg marks the track at random."""
+def encode(
+  path: pathlib.Path, frames: Iterable[np.ndarray], fps: float
+) -> None:
+  """Encodes frames with OpenCV; the file has a random track identifier.
+
+  Args:
+    path: of the file.
+    frames: as for `write`.
+    fps: frames per second.
+
+  Raises:
+    InputError: as `write`.
+  """
   writer, count = None, 0
   for count, frame in enumerate(frames, 1):  # noqa: B007
     if writer is None:
       size = frame.shape[1::-1]
       with without_stderr():
         writer = cv2.VideoWriter(
-          str(path), cv2.VideoWriter_fourcc(*'VP90'), fps, size
+          str(path), cv2.VideoWriter.fourcc(*'VP90'), fps, size
         )
       if not writer.isOpened():
         raise errors.InputError(
           'OpenCV: has no VP9 encoder; install the opencv-python wheel'
         )
     writer.write(cv2.cvtColor(frame, cv2.COLOR_RGB2BGR))
-  writer.release()
-  if count_frames(path) != count:  # FFmpeg does not tell of a full disk.
+  if writer is not None:
+    writer.release()
+  if count_frames(path) != count:  # FFmpeg does not report a full disk.
     raise errors.InputError(
       f'{path.parent}: a clip could not be written whole; is the disk full?'
     )
 
 
-def count_frames(path):
-  """The number of frames that can be decoded."""
+def count_frames(path: pathlib.Path) -> int:
+  """Returns the number of frames that can be decoded."""
   capture = cv2.VideoCapture(str(path))
   count = 0
   while capture.grab():
@@ -69,8 +84,11 @@ def count_frames(path):
 
 
 @contextlib.contextmanager
-def without_stderr():
-  """Silences C code: OpenCV complains that WebM knows no FourCC, every time."""
+def without_stderr() -> Iterator[None]:
+  """Hides what C code writes to standard error during the block.
+
+  OpenCV would print for every file that WebM has no FourCC.
+  """
   saved = os.dup(2)
   with pathlib.Path(os.devnull).open('wb') as nowhere:
     os.dup2(nowhere.fileno(), 2)

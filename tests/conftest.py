@@ -1,4 +1,4 @@
-"""Fixtures that several test files share, and what the marker process means."""
+"""Fixtures of several test files, and the rule of the marker `process`."""
 
 import contextlib
 import multiprocessing.process
@@ -40,7 +40,7 @@ def _refuse(*unused_arguments, **unused_options):
 
 @pytest.fixture(scope='session')
 def kinetics_data(tmp_path_factory):
-  """A data directory as DeepMind's, with checkpoints by recipe.
+  """A data directory like DeepMind's; the weights are those of reference.py.
 
   The two initializations of a stream have different weights.
   """

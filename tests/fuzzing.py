@@ -1,18 +1,20 @@
-"""What careless and hostile authors write, and how readers are tried on it.
+"""Tries readers on the text that careless and hostile authors may write.
 
-A reader may refuse foreign text by an `errors.InputError` of one printable
-line, or return what its docstring promises. Nothing else may come out of it.
+A reader may refuse a text with an `errors.InputError` of one printable line, or
+return what its docstring promises. It may do nothing else.
 """
 
 import json
 import string
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import hypothesis
 from hypothesis import strategies as st
 
 from two_stream import errors
 
-# Some reader, or a function of Python, takes each for something that it is not.
+# Each of these was misread by some reader or by a function of Python.
 _ODD_TEXTS = (
   *('', ' ', '\n', '\r', '\t', '\0', '\x1b[2J', '\x85', '\xa0', '\u2028'),
   *('\u202e', '\u200b', '\ufeff', '\ud800', '\udc80', '😀', '\u0661', '\u00b2'),
@@ -27,18 +29,24 @@ _ODD_NUMBERS = (
 )
 
 
-def run(read, inputs, check, num_examples):
-  """Calls a reader with many inputs; raises what is not allowed to come out.
+def run(
+  read: Callable[[Any], Any],
+  inputs: st.SearchStrategy,
+  check: Callable[[Any], Any],
+  num_examples: int,
+) -> tuple[int, ...]:
+  """Calls a reader with many inputs, and fails if it breaks the rule above.
 
   Args:
-    read: a function of one argument.
-    inputs: the strategy of its argument.
-    check: a function of what `read` returned that asserts what was promised.
-    num_examples: how many inputs are tried. Few are the same every time, many
-      are others every time.
+    read: the reader, a function of one argument.
+    inputs: a strategy of its argument.
+    check: a function that takes what `read` returned and asserts that it is
+      what was promised.
+    num_examples: how many inputs are tried. Up to 1,000, they are the same in
+      every run; more than that are different in every run.
 
   Returns:
-    (how many inputs were read, how many refused).
+    (number of inputs that were read, number of inputs that were refused).
   """
   outcomes = {'read': 0, 'refused': 0}
 
@@ -65,13 +73,15 @@ def run(read, inputs, check, num_examples):
   return tuple(outcomes.values())
 
 
-def rarely(mostly, otherwise):
-  """What the first strategy gives, and now and then what the second does."""
+def rarely(
+  mostly: st.SearchStrategy, otherwise: st.SearchStrategy
+) -> st.SearchStrategy:
+  """Returns a strategy that draws from the second one time in eight."""
   return st.integers(0, 7).flatmap(lambda n: otherwise if n == 7 else mostly)
 
 
-def texts():
-  """Any text, halves of surrogate pairs included."""
+def texts() -> st.SearchStrategy[str]:
+  """Returns a strategy of any text, including halves of surrogate pairs."""
   return st.one_of(
     st.sampled_from(_ODD_TEXTS),
     st.text(string.printable, max_size=20),
@@ -79,16 +89,16 @@ def texts():
   )
 
 
-def lists(elements):
-  """Short lists, whose elements mostly differ."""
+def lists(elements: st.SearchStrategy) -> st.SearchStrategy[list]:
+  """Returns a strategy of short lists, in which most elements differ."""
   return rarely(
     st.lists(elements, unique_by=repr, max_size=4),
     st.lists(elements, max_size=4),
   )
 
 
-def values():
-  """Whatever Python writes as JSON."""
+def values() -> st.SearchStrategy:
+  """Returns a strategy of all values that Python writes as JSON."""
   return st.recursive(
     st.one_of(
       st.none(),
@@ -105,12 +115,14 @@ def values():
   )
 
 
-def objects(odd, fields):
-  """Dicts of these fields, some of them missing or odd.
+def objects(
+  odd: st.SearchStrategy, fields: Mapping[str, st.SearchStrategy]
+) -> st.SearchStrategy[dict]:
+  """Returns a strategy of dicts; fields may be missing or have odd values.
 
   Args:
-    odd: strategy of what stands now and then in place of a field's value.
-    fields: name -> strategy of its likely values.
+    odd: a strategy of values that rarely take the place of a field's value.
+    fields: {name: a strategy of its likely values}.
   """
   whole = st.fixed_dictionaries(
     {name: rarely(likely, odd) for name, likely in fields.items()}
@@ -121,8 +133,8 @@ def objects(odd, fields):
   return rarely(whole, some)
 
 
-def json_texts(content):
-  """JSON of what a strategy gives, written in several ways, some damaged."""
+def json_texts(content: st.SearchStrategy) -> st.SearchStrategy[str]:
+  """Returns a strategy of JSON texts, in several styles and partly damaged."""
   return damaged(
     st.builds(
       lambda value, ascii_only, indent: json.dumps(
@@ -135,8 +147,8 @@ def json_texts(content):
   )
 
 
-def damaged(whole):
-  """Texts, a few with something left out, written twice or put in."""
+def damaged(whole: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
+  """Returns a strategy of texts in which parts are missing, doubled or new."""
   place = st.floats(0, 1)
 
   def damage(text, places, inserted, times):
@@ -156,8 +168,8 @@ def damaged(whole):
   )
 
 
-def files(content):
-  """Bytes of files with a strategy's texts, and of files that are no text."""
+def files(content: st.SearchStrategy[str]) -> st.SearchStrategy[bytes]:
+  """Returns a strategy of files: encoded texts, and bytes that are no text."""
   encoded = content.map(lambda text: text.encode('utf-8', 'surrogatepass'))
   return rarely(
     encoded,

@@ -1,10 +1,11 @@
-"""What worker processes run in the tests; they import it by name."""
+"""Functions that worker processes run in the tests."""
 
 import os
 import pathlib
 import signal
 import sys
 import time
+from typing import Any
 
 import cv2
 
@@ -13,12 +14,12 @@ from two_stream.preprocessing import one_video
 from two_stream.video import pixels, reader
 
 
-def nothing():
-  """Starts a worker that needs no preparation."""
+def nothing() -> None:
+  """Prepares a worker that needs no preparation."""
 
 
-def misbehave(task):
-  """Does what the task says; doubles anything else."""
+def misbehave(task: Any) -> Any:
+  """Fails in the way that the task names; doubles any other task."""
   if task == 'refuse':
     raise errors.InputError('this input\nis refused')
   if task == 'bug':
@@ -36,54 +37,57 @@ def misbehave(task):
   return task * 2
 
 
-def sleep(seconds):
-  """Returns after the seconds asked for."""
+def sleep(seconds: float) -> float:
+  """Returns the argument after as many seconds."""
   time.sleep(seconds)
   return seconds
 
 
-def describe_process(task):
-  """Tells what a worker process has loaded, and its OpenCV threads."""
+def describe_process(task: Any) -> tuple[Any, bool, int]:
+  """Returns the task, whether TensorFlow is loaded, and OpenCV's threads."""
   return task, 'tensorflow' in sys.modules, cv2.getNumThreads()
 
 
 def encode_or_misbehave(source):
-  """Encodes a video, but for the ids that are made to go wrong."""
+  """Encodes a video, but fails if its id is 'die', 'crash' or 'hang'."""
   if source.sample.id in ('die', 'crash', 'hang'):
     misbehave(source.sample.id)
   return one_video.encode_video(source)
 
 
 def encode_slowly(source):
-  """Encodes a small video in about the time of a real one's first frames."""
+  """Encodes a small video slowly, so that a test can interrupt this."""
   time.sleep(0.2)
   return one_video.encode_video(source)
 
 
-def read_video(path):
-  """Decodes a small video; returns its number of frames."""
+def read_video(path: str | os.PathLike[str]) -> int:
+  """Decodes a small video and returns its number of frames."""
   return len(reader.read_video(path, short_side=48).frames)
 
 
-def read_and_count(path):
+def read_and_count(path: str | os.PathLike[str]) -> tuple[int, int]:
   """Decodes a small video many times.
 
   Returns:
-    How many threads there were at most beyond those before, and how many files
-    remain open.
+    The largest number of additional threads at any time, and the number of
+    files that were left open.
   """
   read_video(path)
   threads, descriptors = _count('task'), _count('fd')
-  most = []
+  most: list[int] = []
   resize = pixels.resize
-  pixels.resize = lambda *arguments: (
-    most.append(_count('task')) or resize(*arguments)
-  )
+
+  def count_and_resize(*arguments: Any) -> Any:
+    most.append(_count('task'))
+    return resize(*arguments)
+
+  pixels.resize = count_and_resize
   for _ in range(20):
     read_video(path)
   pixels.resize = resize
   return max(most) - threads, _count('fd') - descriptors
 
 
-def _count(kind):
+def _count(kind: str) -> int:
   return len(list(pathlib.Path('/proc/self', kind).iterdir()))

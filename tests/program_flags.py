@@ -1,16 +1,17 @@
-"""The flags of the project's programs, read off their source."""
+"""Finds the flags of the project's programs in their source."""
 
 import ast
 import functools
-import pathlib
 import shlex
 
-ROOT = pathlib.Path(__file__).parent.parent
+import programs
+
+ROOT = programs.ROOT
 FOLDERS = ('.', 'launch', 'demo', 'benchmarks', 'two_stream')
 
 
-def scripts():
-  """Paths of all files that define flags, from the checkout's root."""
+def scripts() -> list[str]:
+  """Returns the paths, relative to the checkout, of files that define flags."""
   files = (
     path
     for folder in FOLDERS
@@ -23,11 +24,11 @@ def scripts():
 
 
 @functools.cache
-def flags_of(script):
+def flags_of(script: str) -> set[str]:
   """The flags that a file defines.
 
   Args:
-    script: its path from the checkout's root.
+    script: path of the file, relative to the checkout.
 
   Returns:
     A set such as {'--evaluator', '--noevaluator', '--num_ps'}.
@@ -44,21 +45,21 @@ def flags_of(script):
   return found
 
 
-def programs_of(command):
+def programs_of(command: str) -> list[tuple[str, list[str]]]:
   """The project's programs that a shell command runs.
 
   Args:
     command: one line.
 
   Returns:
-    A list of (path of the script, its arguments). What follows `--` on the
-    command line of launch/local.py belongs to train.py.
+    Pairs (path of the script, its arguments). In a command of launch/local.py,
+    the arguments after `--` belong to train.py.
   """
-  found = []
+  found: list[tuple[str, list[str]]] = []
   for part in command.split(' && '):
     words = shlex.split(part)
     for word in words:
-      if ' ' in word:  # As --wrap='python preprocess_ssv2.py ...'.
+      if ' ' in word:  # For example, --wrap='python preprocess_ssv2.py ...'.
         found.extend(programs_of(word.partition('=')[2]))
     script, arguments = _script(words)
     if script == 'launch/local.py' and '--' in arguments:
@@ -72,7 +73,7 @@ def programs_of(command):
   return found
 
 
-def _script(words):
+def _script(words: list[str]) -> tuple[str | None, list[str]]:
   for i, word in enumerate(words):
     if word == '-m' and words[i + 1].startswith(('benchmarks.', 'two_stream.')):
       return words[i + 1].replace('.', '/') + '.py', words[i + 2 :]

@@ -1,4 +1,6 @@
-"""Networks of 1/16 width, which classify a clip in a blink."""
+"""Networks with 1/16 of the channels, which classify a clip quickly."""
+
+import pathlib
 
 import reference
 import tensorflow as tf
@@ -8,8 +10,13 @@ from two_stream import recipe
 from two_stream.networks import checkpoints
 
 
-def write(data, name, classes):
-  """Writes the checkpoint `name` of a data directory, with its own weights.
+def write(data: pathlib.Path, name: str, classes: int) -> pathlib.Path:
+  """Writes a checkpoint of a data directory; its weights depend on its name.
+
+  Args:
+    data: the data directory.
+    name: of the checkpoint's folder, for example rgb_scratch.
+    classes: number of classes.
 
   Returns:
     The checkpoint's prefix.

@@ -1,20 +1,24 @@
-"""Checkpoint files made by hand, so that any part of them can be wrong.
+"""Writes checkpoint files byte by byte, so that any part can be wrong.
 
-The checksums are right unless a test breaks them: what is wrong lies deeper
-than a checksum sees.
+The checksums are right unless a test changes them, so that faults reach the
+checks that come after those of the checksums.
 """
 
+import pathlib
 import struct
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import tensorflow as tf
 from tensorflow.core.protobuf import tensor_bundle_pb2
 
+# The last bytes of a table (LevelDB, table/format.h).
 MAGIC = struct.pack('<Q', 0xDB4775248B80FB57)
 INDEX = '.index'
 DATA = '.data-00000-of-00001'
 
 
-def _of_byte(crc):
+def _of_byte(crc: int) -> int:
   for _ in range(8):
     crc = crc >> 1 ^ (0x82F63B78 if crc & 1 else 0)
   return crc
@@ -23,21 +27,21 @@ def _of_byte(crc):
 _OF_BYTES = [_of_byte(byte) for byte in range(256)]
 
 
-def crc32c(content):
-  """The Castagnoli CRC, byte by byte."""
+def crc32c(content: bytes) -> int:
+  """Returns the Castagnoli CRC, computed byte by byte."""
   crc = 0xFFFFFFFF
   for byte in content:
     crc = crc >> 8 ^ _OF_BYTES[(crc ^ byte) & 0xFF]
   return crc ^ 0xFFFFFFFF
 
 
-def masked(crc):
-  """As TensorFlow stores a CRC."""
+def masked(crc: int) -> int:
+  """Returns a CRC in the form in which TensorFlow stores it."""
   return ((crc >> 15 | crc << 17) + 0xA282EAD8) & 0xFFFFFFFF
 
 
-def varint(number):
-  """As in protocol buffers."""
+def varint(number: int) -> bytes:
+  """Returns a number in the variable-length form of protocol buffers."""
   encoded = bytearray()
   while number > 0x7F:
     encoded.append(number & 0x7F | 0x80)
@@ -46,11 +50,11 @@ def varint(number):
   return bytes(encoded)
 
 
-def block(rows):
-  """The contents of a block, which share nothing.
+def block(rows: Sequence[tuple[bytes, bytes]]) -> bytes:
+  """Returns the content of a block, in which keys share no prefixes.
 
   Args:
-    rows: list of (key, value), bytes.
+    rows: pairs (key, value).
   """
   content = bytearray()
   for key, value in rows:
@@ -58,30 +62,34 @@ def block(rows):
   return bytes(content) + struct.pack('<2I', 0, 1)
 
 
-def sealed(content, kind=0):
-  """A block's contents with their type and CRC.
+def sealed(content: bytes, kind: int = 0) -> bytes:
+  """Returns the content of a block with its type and its CRC.
 
   Args:
-    content: bytes.
-    kind: 1 says that they are compressed.
+    content: of the block.
+    kind: type of the block; 1 means that it is compressed.
   """
   content += bytes([kind])
   return content + struct.pack('<I', masked(crc32c(content)))
 
 
-def footer(offset, size):
-  """The end of a table whose block of handles is there."""
+def footer(offset: int, size: int) -> bytes:
+  """Returns the end of a table, which tells where its block of handles is."""
   handles = varint(0) + varint(0) + varint(offset) + varint(size)
   return handles.ljust(40, b'\0') + MAGIC
 
 
-def table(rows, kind=0, handle=None):
-  """The bytes of a table file of one block.
+def table(
+  rows: Sequence[tuple[bytes, bytes]] | bytes,
+  kind: int = 0,
+  handle: bytes | None = None,
+) -> bytes:
+  """Returns a table file with one block of rows.
 
   Args:
-    rows: list of (key, value), bytes; or the contents of the block.
-    kind: of the block.
-    handle: bytes that tell where the block is; None: where it is.
+    rows: pairs (key, value), or the content of the block.
+    kind: type of the block.
+    handle: bytes that tell where the block is; by default, the right ones.
   """
   content = rows if isinstance(rows, bytes) else block(rows)
   if handle is None:
@@ -91,8 +99,22 @@ def table(rows, kind=0, handle=None):
   return content + sealed(handles) + footer(len(content), len(handles))
 
 
-def entry(shape, offset=0, size=None, dtype=tf.float32, **fields):
-  """A `BundleEntryProto` of a tensor; the size is that of its shape."""
+def entry(
+  shape: Sequence[int],
+  offset: int = 0,
+  size: int | None = None,
+  dtype: tf.DType = tf.float32,
+  **fields: Any,
+) -> tensor_bundle_pb2.BundleEntryProto:
+  """Returns the index entry of a tensor.
+
+  Args:
+    shape: of the tensor.
+    offset: of its values in the data file.
+    size: of its values in bytes; by default, as the shape tells.
+    dtype: of the tensor.
+    **fields: other fields of the entry.
+  """
   proto = tensor_bundle_pb2.BundleEntryProto(
     dtype=tf.as_dtype(dtype).as_datatype_enum, offset=offset, **fields
   )
@@ -105,15 +127,22 @@ def entry(shape, offset=0, size=None, dtype=tf.float32, **fields):
   return proto
 
 
-def write(path, entries, data=b'', num_shards=1, endianness=0):
+def write(
+  path: pathlib.Path,
+  entries: Mapping[str, tensor_bundle_pb2.BundleEntryProto | bytes],
+  data: bytes | int = b'',
+  num_shards: int = 1,
+  endianness: int = 0,
+) -> None:
   """Writes a checkpoint.
 
   Args:
-    path: its prefix.
-    entries: name -> `entry`, or bytes to stand for one.
-    data: bytes of the data file; or how many zeros, which take no room.
-    num_shards: as the header tells.
-    endianness: as the header tells.
+    path: prefix of the checkpoint.
+    entries: {name: entry, or bytes that take its place}.
+    data: content of the data file; a number means as many zeros, which take no
+      space on the disk.
+    num_shards: number of data files that the header names.
+    endianness: byte order that the header names.
   """
   header = tensor_bundle_pb2.BundleHeaderProto(
     num_shards=num_shards, endianness=endianness

@@ -1,7 +1,9 @@
-"""A training job so small that a step takes a second, and what it should do."""
+"""A training job whose steps take a second, and what it should compute."""
 
 import functools
+import os
 
+import numpy as np
 import small_records
 import tensorflow as tf
 
@@ -19,9 +21,9 @@ BATCH_NORM_DECAY = 0.9
 
 
 class Unoptimized(cluster_task.Cluster):
-  """Whose sessions take graphs as they are, and start in half the time."""
+  """A task whose sessions do not optimize graphs, which halves their start."""
 
-  def session_config(self):  # noqa: D102
+  def session_config(self) -> tf.compat.v1.ConfigProto:  # noqa: D102
     config = super().session_config()
     config.graph_options.rewrite_options.disable_meta_optimizer = True
     return config
@@ -49,8 +51,8 @@ def job(data, train_dir, max_steps=2, stream='rgb', **hyperparameters):
   )
 
 
-def read_all(path):
-  """Every tensor of a checkpoint, by name."""
+def read_all(path: str | os.PathLike[str]) -> dict[str, np.ndarray]:
+  """Returns {name: value} of every tensor of a checkpoint."""
   reader = tf.train.load_checkpoint(str(path))
   return {
     name: reader.get_tensor(name) for name in reader.get_variable_to_shape_map()
@@ -77,13 +79,13 @@ def batches_of(job, count, turn=None):
 
 
 class Reference:
-  """The network, and what training should compute, written in TensorFlow 2.
+  """Computes in TensorFlow 2 what training should compute.
 
   Attributes:
-    net: the `i3d.InceptionI3d`, whose moving averages move with each gradient.
+    net: the `i3d.InceptionI3d`. Each gradient updates its moving averages.
   """
 
-  def __init__(self, stream):
+  def __init__(self, stream: str):
     self.net = i3d.InceptionI3d(
       CLASSES,
       depth_multiplier=WIDTH,
@@ -92,15 +94,22 @@ class Reference:
     self._stream = stream
 
   def gradient(self, path, batch, weight_decay):
-    """(loss, gradients by path in the network) from a checkpoint's weights."""
+    """Returns the loss and {path in the network: gradient} of a batch.
+
+    Args:
+      path: of the checkpoint whose weights are used.
+      batch: a dict of `clip` and `label`.
+      weight_decay: factor of half the squared norm of the weights.
+    """
     checkpoints.restore(self.net, path)
     loss, gradients = self._compute(batch['clip'], batch['label'], weight_decay)
     return float(loss), {
       path: value.numpy() for path, value in gradients.items()
     }
 
-  # A function, as eager max_pool3d has another gradient: it goes in full to
-  # every tied maximum, and in oneDNN's kernels, which graphs use, to one.
+  # This has to be a graph: max_pool3d has another gradient in eager mode, where
+  # every one of several equal maxima gets the whole gradient. The kernels of
+  # oneDNN, which graphs use, give it to a single one.
   @tf.function
   def _compute(self, clip, label, weight_decay):
     trainable = {

@@ -1,6 +1,7 @@
-"""Small videos, and files that are none, for the tests."""
+"""Writes small videos, and files that are no videos, for the tests."""
 
 import os
+import pathlib
 import struct
 import wave
 
@@ -11,14 +12,19 @@ WIDTH, HEIGHT = 64, 48
 FRAMES_PER_SECOND = 12
 
 
-def textured_frames(num_frames=10, size=(WIDTH, HEIGHT), seed=0, step=2):
-  """Renders a texture that moves right by `step` pixels a frame.
+def textured_frames(
+  num_frames: int = 10,
+  size: tuple[int, int] = (WIDTH, HEIGHT),
+  seed: int = 0,
+  step: int = 2,
+) -> np.ndarray:
+  """Renders a texture that moves to the right by `step` pixels per frame.
 
-  Brightness has fine detail and colour has coarse detail, as in a camera's
-  pictures, whose colour is stored at half the resolution.
+  Brightness has fine detail and colour has coarse detail, because videos store
+  colour at half the resolution.
 
   Returns:
-    uint8 [num_frames, H, W, 3], RGB.
+    uint8 RGB [num_frames, height, width, 3].
   """
   width, height = size
   rng = np.random.default_rng(seed)
@@ -30,18 +36,32 @@ def textured_frames(num_frames=10, size=(WIDTH, HEIGHT), seed=0, step=2):
   return np.stack([texture[:, start : start + width] for start in starts])
 
 
-def _stretch(image):
-  return cv2.normalize(image, None, 20, 235, cv2.NORM_MINMAX)
+def _stretch(image: np.ndarray) -> np.ndarray:
+  return np.asarray(cv2.normalize(image, np.empty(0), 20, 235, cv2.NORM_MINMAX))
 
 
-def write_video(path, frames=None, fps=FRAMES_PER_SECOND, codec='VP90'):
-  """Writes a video; the default is VP9, as Something-Something's files are.
+def write_video(
+  path: pathlib.Path,
+  frames: np.ndarray | None = None,
+  fps: float = FRAMES_PER_SECOND,
+  codec: str = 'VP90',
+) -> pathlib.Path:
+  """Writes a video; the default codec is VP9, that of Something-Something.
 
-  The name decides the format, as .webm does for WebM.
+  The end of the file's name decides on the container; .webm means WebM.
+
+  Args:
+    path: of the file.
+    frames: uint8 RGB [N, height, width, 3]; by default `textured_frames()`.
+    fps: frames per second.
+    codec: four letters that FFmpeg knows.
+
+  Returns:
+    The path.
   """
   frames = textured_frames() if frames is None else frames
   height, width = frames.shape[1:3]
-  fourcc = cv2.VideoWriter_fourcc(*codec)
+  fourcc = cv2.VideoWriter.fourcc(*codec)
   writer = cv2.VideoWriter(
     str(path), cv2.CAP_FFMPEG, fourcc, fps, (width, height)
   )
@@ -52,7 +72,7 @@ def write_video(path, frames=None, fps=FRAMES_PER_SECOND, codec='VP90'):
   return path
 
 
-def write_truncated(path):
+def write_truncated(path: pathlib.Path) -> pathlib.Path:
   """Writes a video whose second half is missing."""
   write_video(path, textured_frames(num_frames=24))
   whole = path.read_bytes()
@@ -60,22 +80,24 @@ def write_truncated(path):
   return path
 
 
-def write_reference(path, target):
+def write_reference(
+  path: pathlib.Path, target: str | os.PathLike[str]
+) -> pathlib.Path:
   """Writes a QuickTime file whose frames are those of the file `target`.
 
   The track's data reference is an alias record with an absolute path
   (QuickTime File Format, "Data Reference Atoms").
   """
-  content = write_video(path, codec='mp4v').read_bytes()
-  old = content.index(b'dref') - 4
-  (old_size,) = struct.unpack_from('>I', content, old)
+  original = write_video(path, codec='mp4v').read_bytes()
+  old = original.index(b'dref') - 4
+  (old_size,) = struct.unpack_from('>I', original, old)
   name = os.fsencode(target)
   name += bytes(len(name) % 2)
   record = bytes(130) + struct.pack('>HH', 1, 1) + bytes(16)
   record += struct.pack('>HH', 2, len(name)) + name + b'\xff\xff' + bytes(20)
   entry = struct.pack('>I4sI', 12 + len(record), b'alis', 0) + record
   new = struct.pack('>I4sII', 16 + len(entry), b'dref', 0, 1) + entry
-  content = bytearray(content[:old] + new + content[old + old_size :])
+  content = bytearray(original[:old] + new + original[old + old_size :])
   for box in (b'moov', b'trak', b'mdia', b'minf', b'dinf'):
     start = content.index(box) - 4
     (size,) = struct.unpack_from('>I', content, start)
@@ -87,8 +109,8 @@ def write_reference(path, target):
   return path
 
 
-def write_audio(path):
-  """Writes a second of silence."""
+def write_audio(path: pathlib.Path) -> pathlib.Path:
+  """Writes a sound file: one second of silence."""
   with wave.open(str(path), 'wb') as sound:
     sound.setnchannels(1)
     sound.setsampwidth(2)

@@ -68,7 +68,7 @@ def checked_name(name: str, where: str) -> str:
 def refuse_repetition(
   path: files.PathLike,
   kind: str,
-  values: Sequence[str] | Sequence[int],
+  values: Sequence[str | int],
   positions: Sequence[str],
 ) -> None:
   """Raises InputError if a value stands twice in a file.

@@ -1,15 +1,16 @@
-"""Which class a clip belongs to once it is flipped, left to right.
+"""Which class a clip belongs to when left and right are swapped in its frames.
 
-Most classes stay what they are. A class whose name has a side becomes the class
-whose name has the other one, as 'turn_left' becomes 'turn_right'. If there is
-no such class, its clips must not be flipped.
+Most classes stay the same. A class whose name has a side becomes the class
+whose name has the other side: 'turn_left' becomes 'turn_right'. If there is no
+such class, clips of the class must not be flipped.
 
-A side is a whole word of the name. Words end where letters end and where the
-case changes: 'turn_left', 'TurnLeft', 'LEFT-HAND' and 'Left2Right' have sides,
-'leftover', 'Bright' and 'COPYRIGHT' have none.
+A side is a whole word of the name. A word ends where the letters end or where
+the case changes. So 'turn_left', 'TurnLeft', 'LEFT-HAND' and 'Left2Right' have
+sides; 'leftover', 'Bright' and 'COPYRIGHT' have none.
 """
 
 import re
+from collections.abc import Iterator, Sequence
 
 CANNOT_FLIP = -1
 
@@ -39,37 +40,40 @@ _SIDE = re.compile(
 )
 
 
-def flipped_labels(class_names):
+def flipped_labels(class_names: Sequence[str]) -> list[int]:
   """Tells what class a clip belongs to once it is flipped.
 
-  The pairs follow from the names, because the order of classes differs between
-  label files.
+  The pairs are found by the names, because the order of the classes differs
+  between label files.
 
   Args:
-    class_names: a list of str, none twice, in the order of their indices.
+    class_names: the names in the order of the class indices, none twice.
 
   Returns:
-    A list of class indices: a clip of class i, flipped, is of class
-    `result[i]`, or of no class where that is `CANNOT_FLIP`.
+    A list of class indices: a flipped clip of class i is of class `result[i]`.
+    If that is `CANNOT_FLIP`, a flipped clip would belong to no class.
   """
   index_of = {name: index for index, name in enumerate(class_names)}
   return [index_of.get(_mirrored(name), CANNOT_FLIP) for name in class_names]
 
 
-def never(class_names):
-  """Gives the table that `flipped_labels` gives, but of no flips at all."""
+def never(class_names: Sequence[str]) -> list[int]:
+  """Returns a table like that of `flipped_labels` that forbids all flips."""
   return [CANNOT_FLIP] * len(class_names)
 
 
-def describe(class_names, flipped):
-  """Says what flips do to labels.
+def describe(
+  class_names: Sequence[str], flipped: Sequence[int]
+) -> Iterator[str]:
+  """Says what flips do to the labels.
 
   Args:
-    class_names: as for `flipped_labels`.
-    flipped: what `flipped_labels` or `never` returned for them.
+    class_names: the names in the order of the class indices.
+    flipped: what `flipped_labels` or `never` returned for these names.
 
   Yields:
-    A line for each class that is not flipped, and for each pair that swaps.
+    A sentence for each class that is not flipped, and for each pair of classes
+    that are swapped.
   """
   if set(flipped) == {CANNOT_FLIP}:
     yield 'no clip is flipped'
@@ -86,12 +90,12 @@ def describe(class_names, flipped):
       yield f'flips swap {name!r} and {class_names[image]!r}'
 
 
-def _mirrored(name):
-  """Swaps the sides in a name and keeps their case."""
+def _mirrored(name: str) -> str:
+  """Replaces each side in a name by the other side, in the same case."""
   return _SIDE.sub(_mirrored_word, name)
 
 
-def _mirrored_word(match):
+def _mirrored_word(match: re.Match[str]) -> str:
   word = match[0]
   image = _MIRROR[word.lower()]
   if word.isupper():

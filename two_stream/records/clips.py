@@ -31,7 +31,7 @@ class Reading(NamedTuple):
   """What a training run reads, and how.
 
   Attributes:
-    index: where the records are.
+    records: where the records are.
     stream: a key of `recipe.STREAMS`.
     num_frames: the length of a clip.
     flipped_labels: class -> the class of a clip once it is flipped, see
@@ -39,7 +39,7 @@ class Reading(NamedTuple):
     seed: what decides all random choices.
   """
 
-  index: record_index.RecordIndex
+  records: record_index.RecordIndex
   stream: str
   num_frames: int
   flipped_labels: Sequence[int]
@@ -143,7 +143,7 @@ def _training_clip(reading: Reading, number: tf.Tensor) -> tf.data.Dataset:
   The records of an epoch are in a random order of their own. If the record of
   this clip is damaged, the clip is taken from another one.
   """
-  length = len(reading.index)
+  length = len(reading.records)
   epoch, position = number // length, number % length
 
   def record_of(attempt: tf.Tensor) -> tf.Tensor:
@@ -153,7 +153,7 @@ def _training_clip(reading: Reading, number: tf.Tensor) -> tf.data.Dataset:
 
   def clip(attempt: tf.Tensor) -> tf.data.Dataset:
     return (
-      reading.index.read(record_of(attempt))
+      reading.records.read(record_of(attempt))
       .map(tfrecords.parse)
       .map(functools.partial(_random_clip, reading, number))
       .map(

@@ -1,18 +1,19 @@
 """Where the records of TFRecord files begin, read without TensorFlow.
 
-In such a file a record is
+A record of such a file consists of
 
-    length uint64 | its CRC uint32 | that many bytes | their CRC uint32
+    length uint64 | CRC of the length uint32 | content | CRC of it uint32
 
-and the lengths alone lead from one record to the next, so that all records of
-Something-Something are found in seconds. A length is believed only if its CRC
-is right and the file is long enough for it.
+The lengths alone lead from one record to the next, so all records of
+Something-Something are found in seconds. A length counts only if its CRC is
+right and the file is long enough for the content.
 """
 
 import concurrent.futures
 import logging
 import os
 import struct
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from two_stream import crc32c, errors, files
@@ -21,38 +22,40 @@ from two_stream.terminal import progress
 _HEADER = struct.Struct('<QI')
 _TRAILER = 4  # Bytes.
 _LENGTH = 8  # Bytes.
-# Parsers of protocol buffers take no more.
+# A protocol buffer has at most so many bytes.
 _MOST_BYTES = 2**31 - 1
-_READERS = 16  # Files read at a time: waiting for a network disk, mostly.
+# So many files are read at a time, because most of the time is spent waiting
+# for a network disk.
+_READERS = 16
 
 
 class Framing(NamedTuple):
-  """The records of one file.
+  """Where the records of one file are.
 
   Attributes:
-    offsets: list of int; where each whole record begins.
-    torn: the byte where the whole records end and more follows; None if they
-      end where the file does.
+    offsets: the byte at which each whole record begins.
+    torn: the byte at which the whole records end, if more bytes follow that are
+      no whole record; None if the records fill the file.
   """
 
-  offsets: list
+  offsets: list[int]
   torn: int | None
 
 
-def scan_all(paths):
-  """Finds the records of files, with a warning of each that is torn.
+def scan_all(paths: Sequence[files.PathLike]) -> list[Framing]:
+  """Finds the records of files, and warns of each file that breaks off.
 
   Args:
     paths: the files.
 
   Returns:
-    A list of `Framing`.
+    The framing of each file.
 
   Raises:
     InputError: a file cannot be read.
   """
   with concurrent.futures.ThreadPoolExecutor(_READERS) as pool:
-    # Silent unless it takes long.
+    # The bar appears only if this takes longer than 3 seconds.
     found = list(
       progress.bar(
         pool.map(scan, paths),
@@ -72,19 +75,20 @@ def scan_all(paths):
   return found
 
 
-def scan(path):
+def scan(path: files.PathLike) -> Framing:
   """Finds the records of a file.
 
   Args:
     path: the file.
 
   Returns:
-    Its `Framing`.
+    Where its records are.
 
   Raises:
     InputError: the file cannot be read.
   """
-  offsets, end = [], 0
+  offsets: list[int] = []
+  end = 0
   with files.open_to_read(path) as stream:
     size = os.fstat(stream.fileno()).st_size
     try:
@@ -99,15 +103,15 @@ def scan(path):
   return Framing(offsets, None)
 
 
-def read(path, offset):
-  """Reads the bytes of a record as they are, whatever the CRC of them says.
+def read(path: files.PathLike, offset: int) -> bytes:
+  """Reads the content of a record, even if its CRC is wrong.
 
   Args:
     path: the file.
-    offset: where the record begins.
+    offset: the byte at which the record begins.
 
   Returns:
-    The bytes.
+    The content.
 
   Raises:
     InputError: the file cannot be read or has no record there.
@@ -123,8 +127,17 @@ def read(path, offset):
   raise errors.InputError(f'{path}: no record begins at byte {offset}')
 
 
-def _length(descriptor, offset, size):
-  """Length of the record at a byte of a file; None if no whole one is there."""
+def _length(descriptor: int, offset: int, size: int) -> int | None:
+  """Reads the length of a record's content.
+
+  Args:
+    descriptor: an open file.
+    offset: the byte at which the record begins.
+    size: how many bytes the file has.
+
+  Returns:
+    The number of bytes; None if no whole record is there.
+  """
   header = os.pread(descriptor, _HEADER.size, offset)
   if len(header) < _HEADER.size:
     return None

@@ -1,18 +1,19 @@
-"""Where every record of a split begins, so that any of them is read at once.
+"""Where every record of a split begins, so that any record is read directly.
 
-Training then shuffles over the whole split, without a buffer of clips, and
-continues at any clip without reading those before it. See framing.py for how
-the records are found.
+So training shuffles over the whole split without a buffer of clips, and
+continues at any clip without reading the clips before it. framing.py finds the
+records.
 """
 
 import itertools
 import os
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 import tensorflow as tf
 
-from two_stream import errors
+from two_stream import errors, files
 from two_stream.records import framing, shard_counts, shards
 
 _BUFFER = 2**18  # Bytes; a record is a few megabytes.
@@ -22,33 +23,33 @@ class RecordIndex(NamedTuple):
   """The records of some shards.
 
   Attributes:
-    paths: list of str.
-    shards: int64 [N]; record n is in `paths[shards[n]]`.
-    offsets: int64 [N]; it begins at this byte.
-    torn: path -> the byte where its whole records end, for files in which more
-      follows.
+    paths: the files.
+    shards: int64 [N]; record n is in the file `paths[shards[n]]`.
+    offsets: int64 [N]; record n begins at this byte of its file.
+    torn: path -> the byte at which the whole records end. It has only those
+      files in which more bytes follow.
   """
 
-  paths: list
+  paths: list[str]
   shards: np.ndarray
   offsets: np.ndarray
-  torn: dict
+  torn: dict[str, int]
 
-  def __len__(self):
+  def __len__(self) -> int:
     return len(self.offsets)
 
-  def name(self, record):
-    """Names a record for messages."""
+  def name(self, record: int) -> str:
+    """Returns what to call a record in messages."""
     path = self.paths[self.shards[record]]
     return f'{path}: the record at byte {self.offsets[record]}'
 
-  def shard(self, path):
-    """The index of one shard alone, which may be empty."""
+  def shard(self, path: str) -> 'RecordIndex':
+    """Returns the index of one shard alone, which may be empty."""
     offsets = self.offsets[self.shards == self.paths.index(path)]
     return RecordIndex([path], np.zeros_like(offsets), offsets, {})
 
-  def read_damaged(self, record):
-    """Gives the bytes of a record as they are, whatever its CRC says.
+  def read_damaged(self, record: int) -> bytes:
+    """Reads the content of a record, even if its CRC is wrong.
 
     Raises:
       InputError: the file cannot be read or has no record there any more.
@@ -56,21 +57,22 @@ class RecordIndex(NamedTuple):
     path = self.paths[self.shards[record]]
     return framing.read(path, int(self.offsets[record]))
 
-  def read(self, record):
-    """A tf.data.Dataset of one serialized example, for `flat_map` and the like.
+  def read(self, record: tf.Tensor) -> tf.data.Dataset:
+    """Makes a dataset of one serialized example.
 
-    Only there: TensorFlow 2.21 forgets the offset of a dataset that stands
-    alone.
+    The dataset may be used only inside `flat_map`, `interleave` and the like,
+    because TensorFlow 2.21 forgets the offset of a dataset that is iterated
+    directly.
 
     Args:
-      record: int64 tensor [], its number.
+      record: int64 [], the number of the record.
 
     Returns:
-      The dataset; it raises DataLossError where the record is damaged, and
-      NotFoundError where its file is gone.
+      The dataset. Reading it raises DataLossError if the record is damaged, and
+      NotFoundError if its file is gone.
     """
     shard = tf.gather(self.shards, record)
-    paths = [os.fsencode(path) for path in self.paths]  # Any bytes are a name.
+    paths = [os.fsencode(path) for path in self.paths]  # A name may be no text.
     variant = tf.raw_ops.TFRecordDatasetV2(
       filenames=tf.gather(paths, shard)[tf.newaxis],
       compression_type='',
@@ -80,13 +82,13 @@ class RecordIndex(NamedTuple):
     records = tf.data.experimental.from_variant(
       variant, tf.TensorSpec([], tf.string)
     )
-    # Of a file that has gone away TensorFlow would tell again and again, and
-    # never come to an end; beside a range it does after once.
+    # If a file is gone, this dataset would raise the error endlessly. Zipped
+    # with a range of one element, it raises the error once and ends.
     once = tf.data.Dataset.zip(tf.data.Dataset.range(1), records)
     return once.map(lambda _, serialized: serialized)
 
 
-def of_split(records_dir, split):
+def of_split(records_dir: files.PathLike, split: str) -> RecordIndex:
   """Finds the records of a split, which must all be there.
 
   Args:
@@ -94,11 +96,12 @@ def of_split(records_dir, split):
     split: one of `data_set.SPLITS`.
 
   Returns:
-    A `RecordIndex`.
+    The index.
 
   Raises:
-    InputError: as `shards.find` and `build`, and if a shard has not as many
-      records as the folder tells of; see shard_counts.py.
+    InputError: shards are missing or cannot be read, there is no record at all,
+      or a shard has not as many records as the folder says; see
+      shard_counts.py.
   """
   paths = shards.find(records_dir, split)
   names = [path.stem for path in paths]
@@ -108,16 +111,16 @@ def of_split(records_dir, split):
   return _index(paths, framings)
 
 
-def build(paths):
+def build(paths: Sequence[files.PathLike]) -> RecordIndex:
   """Finds the records of shards.
 
-  A shard that breaks off is used as far as it goes, with a warning.
+  A shard that breaks off is used up to that point, with a warning.
 
   Args:
     paths: the files.
 
   Returns:
-    A `RecordIndex`.
+    The index.
 
   Raises:
     InputError: a file cannot be read, or there is no record at all.
@@ -125,8 +128,10 @@ def build(paths):
   return _index(paths, framing.scan_all(paths))
 
 
-def _index(paths, framings):
-  paths = [str(path) for path in paths]
+def _index(
+  shard_paths: Sequence[files.PathLike], framings: Sequence[framing.Framing]
+) -> RecordIndex:
+  paths = [os.fspath(path) for path in shard_paths]
   offsets = [each.offsets for each in framings]
   index = RecordIndex(
     paths,

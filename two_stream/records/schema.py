@@ -34,7 +34,7 @@ back.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import NamedTuple, TypeVar
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -53,8 +53,8 @@ FLOW_ENCODED = 'forward_flow/encoded'
 FLOW_TIMESTAMP = 'forward_flow/timestamp'
 NO_LABEL = -1
 
-Values = list[bytes] | list[int]
-_Kind = TypeVar('_Kind', bytes, int)
+# All of one kind: bytes or int.
+Values = list[bytes] | list[int] | list[bytes | int]
 
 
 class Record(NamedTuple):
@@ -155,9 +155,7 @@ def read_clip(
   return expand(frames, flows, window)
 
 
-def _values(
-  features: Mapping[str, Values], key: str, kind: type[_Kind]
-) -> list[_Kind]:
+def _values(features: Mapping[str, Values], key: str, kind: type) -> list[Any]:
   """Gives the values of a feature, all of which must be of one kind."""
   values = features.get(key, [])
   if not all(isinstance(value, kind) for value in values):

@@ -11,7 +11,7 @@ arithmetic that NumPy and TensorFlow have in common, so both use this one
 function.
 """
 
-from typing import TypeVar
+from typing import Any
 
 import cv2
 import numpy as np
@@ -31,9 +31,6 @@ _RGB_HALF_RANGE = 127.5
 MAX_CLIP_BYTES = 512 * 2**20
 # The most frames of a clip that the network gets: as many as fill that memory.
 MAX_FRAMES = MAX_CLIP_BYTES // (CROP_SIZE * CROP_SIZE * 3)
-
-# A NumPy array or a TensorFlow tensor.
-_Array = TypeVar('_Array')
 
 
 def resize(frame: np.ndarray, short_side: int = SHORT_SIDE) -> np.ndarray:
@@ -60,7 +57,7 @@ def resize(frame: np.ndarray, short_side: int = SHORT_SIDE) -> np.ndarray:
   return cv2.resize(frame, size, interpolation=cv2.INTER_LINEAR)
 
 
-def center_corner(height: _Array, width: _Array) -> tuple[_Array, _Array]:
+def center_corner(height: Any, width: Any) -> tuple[Any, Any]:
   """Gives (top, left) of the centre crop of an image.
 
   Args:
@@ -76,7 +73,7 @@ def center_crop(images: np.ndarray) -> np.ndarray:
   return images[..., top : top + CROP_SIZE, left : left + CROP_SIZE, :]
 
 
-def unit_range(values: _Array, stream: str) -> _Array:
+def unit_range(values: Any, stream: str) -> Any:
   """Maps the values of a stored clip to [-1, 1].
 
   Args:

@@ -1,13 +1,13 @@
-"""Video files to frames, the way DeepMind prepared Kinetics for I3D.
+"""Decodes video files to frames with their times.
 
-The recipe is in the README of google-deepmind/kinetics-i3d: 25 frames a second,
-the smaller side resized to 256 pixels by bilinear interpolation, a 224 x 224
-crop, values in [-1, 1]. This module holds those steps as small functions; it
-needs OpenCV and NumPy alone, so that worker processes stay light.
+The files come from anywhere, so a damaged, mistaken or hostile one must end
+with an error that names the file: it must not crash the program, take all
+memory, or make the decoder open other files.
 """
 
 import contextlib
 import os
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import cv2
@@ -16,14 +16,13 @@ import numpy as np
 from two_stream import errors, files
 from two_stream.video import pixels
 
-# What one video may cost, so that a hostile or mistaken file ends with an error
-# instead of all memory: a minute, and the frames that 512 MiB hold, which are a
-# minute of 25 16:9 frames a second at the size above. 8K UHD may be the source.
+# A longer video, or one with larger frames than 8K UHD, is refused. So is one
+# whose resized frames take more than `pixels.MAX_CLIP_BYTES`.
 MAX_SECONDS = 60
 MAX_SOURCE_PIXELS = 7680 * 4320
 
-# FFmpeg's names of the formats that are read: those whose files hold their own
-# frames. A file of any other format may be a list of files or addresses that
+# The formats that are read, by FFmpeg's names. Their files hold their own
+# frames. A file of another format may be a list of files or addresses, which
 # FFmpeg would open.
 FORMATS = (
   'apng',
@@ -51,7 +50,8 @@ _ONLY_OWN_FRAMES = (
   f'format_whitelist;{",".join(FORMATS)}|protocol_whitelist;file'
 )
 
-# A damaged file is an exception here, not lines of a decoder on stderr.
+# A damaged file is reported by an exception, so the decoder need not write to
+# standard error.
 os.environ.setdefault('OPENCV_FFMPEG_LOGLEVEL', '-8')
 cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
 
@@ -62,8 +62,9 @@ class Video(NamedTuple):
   Attributes:
     frames: uint8 [N, H, W, 3], RGB, N >= 1.
     timestamps: int64 [N], microseconds, strictly increasing.
-    truncated: whether the file ends before the duration it claims, as a
-      download that broke off does. The decoder reports no error for those.
+    truncated: whether the file ends before the duration that its header
+      claims, for instance because a download broke off. The decoder reports no
+      error for such a file.
   """
 
   frames: np.ndarray
@@ -71,11 +72,15 @@ class Video(NamedTuple):
   truncated: bool
 
 
-def read_video(path, short_side=pixels.SHORT_SIDE, inside=None):
-  """Decodes a video, resizing each frame as it comes.
+def read_video(
+  path: files.PathLike,
+  short_side: int = pixels.SHORT_SIDE,
+  inside: files.PathLike | None = None,
+) -> Video:
+  """Decodes a video and resizes each frame as it comes.
 
-  Frames whose timestamp does not increase are dropped, as MediaPipe's
-  resampler does. Rotation metadata is applied.
+  Like MediaPipe's resampler, this function drops frames whose timestamp does
+  not increase. Frames are turned upright if the file says so.
 
   Args:
     path: a file of one of the `FORMATS`.
@@ -83,13 +88,14 @@ def read_video(path, short_side=pixels.SHORT_SIDE, inside=None):
     inside: a folder that no link may lead out of, or None.
 
   Returns:
-    A `Video`.
+    The frames with their times.
 
   Raises:
-    InputError: the file cannot be read, has no picture that decodes, or is
-      larger than the limits above.
+    InputError: the file cannot be read, has no frame that decodes, or is
+      larger than the limits at the top of this module.
   """
-  frames, timestamps = [], []
+  frames: list[np.ndarray] = []
+  timestamps: list[int] = []
   with _open(path, inside) as capture:
     for frame, timestamp in _decode(capture):
       if timestamps and timestamp <= timestamps[-1]:
@@ -104,7 +110,9 @@ def read_video(path, short_side=pixels.SHORT_SIDE, inside=None):
 
 
 @contextlib.contextmanager
-def _open(path, inside):
+def _open(
+  path: files.PathLike, inside: files.PathLike | None
+) -> Iterator[cv2.VideoCapture]:
   """Opens a regular file for decoding in one thread."""
   with files.open_to_read(path, inside) as stream:
     size = os.fstat(stream.fileno()).st_size
@@ -116,8 +124,16 @@ def _open(path, inside):
       capture.release()
 
 
-def _check_source(path, size, capture):
-  """Raises InputError for a file of `size` bytes that is no usable video."""
+def _check_source(
+  path: files.PathLike, size: int, capture: cv2.VideoCapture
+) -> None:
+  """Raises InputError if a file is no video or its frames are too large.
+
+  Args:
+    path: the file.
+    size: how many bytes it has.
+    capture: its decoder.
+  """
   if not capture.isOpened():
     raise errors.InputError(
       f'{path}: not a video ({size} bytes); WebM, MP4, AVI and other files '
@@ -131,12 +147,12 @@ def _check_source(path, size, capture):
     )
 
 
-def _capture(descriptor):
+def _capture(descriptor: int) -> cv2.VideoCapture:
   """Makes the decoder of an open file.
 
-  The decoder opens this very file by a name that cannot be taken for an
-  address, a pattern or an option, and that is ASCII: OpenCV crashes on others.
-  It can open nothing else.
+  The decoder opens the file by the name of its descriptor. OpenCV cannot take
+  that name for an address, a pattern or an option, and it is ASCII: OpenCV
+  crashes on other names. The options keep the decoder from opening other files.
   """
   before = os.environ.get(_OPTIONS)
   os.environ[_OPTIONS] = _ONLY_OWN_FRAMES
@@ -153,7 +169,9 @@ def _capture(descriptor):
       os.environ[_OPTIONS] = before
 
 
-def _check_limits(path, frames, timestamps):
+def _check_limits(
+  path: files.PathLike, frames: Sequence[np.ndarray], timestamps: Sequence[int]
+) -> None:
   """Raises InputError for a clip that is too long or changes its size."""
   if frames[-1].shape != frames[0].shape:
     raise errors.InputError(f'{path}: the frame size changes midway')
@@ -167,7 +185,7 @@ def _check_limits(path, frames, timestamps):
     )
 
 
-def _decode(capture):
+def _decode(capture: cv2.VideoCapture) -> Iterator[tuple[np.ndarray, int]]:
   """Yields (frame uint8 [H, W, 3] BGR, timestamp in microseconds)."""
   while True:
     decoded, frame = capture.read()
@@ -176,12 +194,13 @@ def _decode(capture):
     yield frame, round(capture.get(cv2.CAP_PROP_POS_MSEC) * 1000)
 
 
-def _ends_early(timestamps, capture):
-  """Whether frames are missing at the end of the file.
+def _ends_early(timestamps: Sequence[int], capture: cv2.VideoCapture) -> bool:
+  """Returns whether frames are missing at the end of the file.
 
-  OpenCV's frame count is the container's duration times the average rate, so
-  their quotient is the duration. The last frame lasts as long as the longest
-  one seen, and one frame more is granted to rounding.
+  OpenCV computes the frame count as the duration that the container claims
+  times the average rate, so their quotient is that duration. The last frame is
+  taken to last as long as the longest one before it, and one frame more is
+  allowed for rounding.
   """
   rate = capture.get(cv2.CAP_PROP_FPS)
   count = capture.get(cv2.CAP_PROP_FRAME_COUNT)

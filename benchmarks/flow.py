@@ -1,17 +1,21 @@
-"""CPU time of TV-L1: ours and, in turn with it, OpenCV's.
+"""Compares the CPU time of this project's TV-L1 with that of OpenCV's.
 
     python -m benchmarks.flow --contrib_python=/path/to/bin/python
 
 --contrib_python is the interpreter of an environment that has
-opencv-contrib-python (which must not be installed beside opencv-python).
-Without it only ours is timed. Both use one thread; pairs of 256 x 340 pixels
-move by several pixels. "of the limit" is the time that the inner iterations'
-memory traffic would take at the bandwidth measured in the same run.
+opencv-contrib-python, which must not be installed beside opencv-python. Without
+the flag, OpenCV is not timed. Both take turns and use one thread. The frames
+have 256 x 340 pixels and move by several pixels. "of the limit" compares with
+the time that the memory traffic of the inner iterations alone would take, at
+the bandwidth that is measured in the same run.
 """
 
+import functools
 import subprocess
 import tempfile
 import time
+from collections.abc import Callable
+from typing import Any
 
 import cv2
 import numba
@@ -25,10 +29,12 @@ from two_stream.video import tvl1
 _CONTRIB_PYTHON = flags.DEFINE_string(
   'contrib_python', None, 'Interpreter with opencv-contrib-python.'
 )
-_PAIRS = flags.DEFINE_integer('pairs', 8, 'Pairs of frames.', lower_bound=1)
+_PAIRS = flags.DEFINE_integer(
+  'pairs', 8, 'Number of pairs of frames.', lower_bound=1
+)
 
 _HEIGHT, _WIDTH = 256, 340
-# An inner iteration reads 9 fields of a pixel and writes 6, as float32.
+# For each pixel, an inner iteration reads 9 float32 values and writes 6.
 _BYTES_PER_UPDATE = 4 * (9 + 6)
 
 _CONTRIB_PROGRAM = """
@@ -45,17 +51,17 @@ np.save(sys.argv[2], flow)
 """
 
 
-def main():
+def main() -> None:
   """Prints a row for each pair, and the totals."""
   cv2.setNumThreads(1)
   solver = tvl1.Solver(_HEIGHT, _WIDTH)
   solver.solve(*random_pair(0))  # Compiles.
   solver.updates = 0
-  ours_total = contrib_total = 0
+  ours_total = contrib_total = 0.0
   print('pair   ours s   OpenCV s   ratio   error median, mean (px)')
   for number in range(1, _PAIRS.value + 1):
     frames = random_pair(number)
-    ours, flow = cpu_seconds(lambda pair=frames: solver.solve(*pair))
+    ours, flow = cpu_seconds(functools.partial(solver.solve, *frames))
     ours_total += ours
     row = f'{number:4}  {ours:7.3f}'
     if _CONTRIB_PYTHON.value:
@@ -75,14 +81,15 @@ def main():
     print(f'{contrib_total / ours_total:.1f} times less CPU time than OpenCV')
 
 
-def random_pair(seed):
-  """Frames whose background and disk move by several pixels."""
+def random_pair(seed: int) -> list[np.ndarray]:
+  """Returns two frames; background and disk move by several pixels."""
   rng = np.random.default_rng(seed)
   background, disk = (
     moving_textures.Motion(
-      *rng.uniform(-reach, reach, 2),
-      rng.uniform(-2, 2),
-      rng.uniform(0.98, 1.02),
+      x=rng.uniform(-reach, reach),
+      y=rng.uniform(-reach, reach),
+      degrees=rng.uniform(-2, 2),
+      zoom=rng.uniform(0.98, 1.02),
     )
     for reach in (4, 8)
   )
@@ -91,8 +98,10 @@ def random_pair(seed):
   )
 
 
-def contrib_flow(python, frames):
-  """(CPU seconds, flow) of OpenCV's TV-L1 in another environment."""
+def contrib_flow(
+  python: str, frames: list[np.ndarray]
+) -> tuple[float, np.ndarray]:
+  """Returns (CPU seconds, flow) of OpenCV's TV-L1 in another environment."""
   with tempfile.TemporaryDirectory() as folder:
     pair, flow = f'{folder}/pair.npy', f'{folder}/flow.npy'
     np.save(pair, np.stack(frames))
@@ -108,8 +117,8 @@ def contrib_flow(python, frames):
     return float(result.stdout), np.load(flow, allow_pickle=False)
 
 
-def bandwidth():
-  """Bytes a second that one core reads and writes in a pass over 16 fields."""
+def bandwidth() -> float:
+  """Returns the bytes per second that one core reads and writes."""
   fields = np.ones((16, _HEIGHT, _WIDTH), np.float32)
   _pass_over(fields)
   best = min(cpu_seconds(lambda: _pass_over(fields))[0] for _ in range(20))
@@ -117,7 +126,7 @@ def bandwidth():
 
 
 @numba.njit(fastmath=True)
-def _pass_over(fields):
+def _pass_over(fields: np.ndarray) -> None:
   """Reads ten fields and writes the other six."""
   for y in range(fields.shape[1]):
     for x in range(fields.shape[2]):
@@ -128,8 +137,8 @@ def _pass_over(fields):
         fields[i, y, x] = total
 
 
-def cpu_seconds(run):
-  """(CPU seconds, result) of a call."""
+def cpu_seconds(run: Callable[[], Any]) -> tuple[float, Any]:
+  """Returns (CPU seconds, result) of a call."""
   start = time.process_time()
   result = run()
   return time.process_time() - start, result

@@ -1,14 +1,15 @@
-"""How near the network comes to this machine's matrix-multiply rate.
+"""Compares the network's speed with that of this machine's matrix products.
 
     python -m benchmarks.network
 
-Prints, for the forward pass of 79 RGB frames in float32 and bfloat16 and for a
-training step of 2 clips of 16 frames: GFLOP/s, those of a 4096 x 4096 x 4096
-matrix product timed in turn with it, the ratio, and the peak memory of a
-process that does nothing else.
+The program times the forward pass of 79 RGB frames in float32 and bfloat16, and
+a training step of 2 clips of 16 frames. For each it prints GFLOP/s, those of a
+4096 x 4096 x 4096 matrix product that is timed in turn with it, the ratio of
+the two, and the peak memory of a process that does nothing else.
 
-Operations are counted from the layer table: two for every multiply-add of every
-output, those with padding included, of convolutions alone.
+Operations are counted from the layer table: two for every multiplication and
+addition in a convolution, including those with padding. Other layers count as
+none.
 """
 
 import math
@@ -16,6 +17,8 @@ import multiprocessing
 import resource
 import statistics
 import time
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -25,15 +28,19 @@ import i3d
 from two_stream import cli
 from two_stream.networks import checkpoints, classifier
 
-ROUNDS = flags.DEFINE_integer('rounds', 5, 'Timed runs of each.', 1)
+ROUNDS = flags.DEFINE_integer(
+  'rounds', 5, 'Number of timed runs of each case.', 1
+)
 
+Shape = tuple[int, ...]
 MATRIX_SIZE = 4096
-# A backward pass costs two forward ones: inputs' and weights' gradients.
+# A training step costs three forward passes: one forward, one for the gradients
+# of the inputs, and one for the gradients of the weights.
 PASSES = 3
 _CLASSES = 400
 
 
-def main():
+def main() -> None:
   """Prints a row for each case."""
   print(f'{"":28}GFLOP/s   matmul   ratio   seconds   peak MB (at import)')
   for case in CASES:
@@ -42,7 +49,7 @@ def main():
       print(pool.apply(measure, (case, ROUNDS.value)), flush=True)
 
 
-def measure(case, rounds):
+def measure(case: str, rounds: int) -> str:
   """Times one case against the matrix product; returns the printed row."""
   at_import = _peak_megabytes()
   clip_shape, dtype, make = CASES[case]
@@ -64,8 +71,8 @@ def measure(case, rounds):
   )
 
 
-def forward(clip_shape, dtype):
-  """The classifier of evaluate_sample.py; returns it and its operations."""
+def forward(clip_shape: Shape, dtype: str) -> tuple[Callable[[], Any], int]:
+  """Returns the classifier of evaluate_sample.py and its operations."""
   clip = _clip(clip_shape)
   net = i3d.InceptionI3d(_CLASSES)
   net(clip[:, : i3d.MIN_FRAMES], is_training=False)
@@ -74,8 +81,10 @@ def forward(clip_shape, dtype):
   return lambda: classify(clip), forward_operations(clip_shape)
 
 
-def training_step(clip_shape, dtype):
-  """Loss, gradients and update; returns the step and its operations."""
+def training_step(
+  clip_shape: Shape, dtype: str
+) -> tuple[Callable[[], Any], int]:
+  """Returns a step (loss, gradients and update) and its operations."""
   del dtype
   net = i3d.InceptionI3d(_CLASSES)
   clip, labels = _clip(clip_shape), tf.zeros([clip_shape[0]], tf.int32)
@@ -99,8 +108,8 @@ def training_step(clip_shape, dtype):
   return lambda: step().numpy(), operations - clip_shape[0] * first_operations
 
 
-# Case -> clip shape, dtype, what to time.
-CASES = {
+# Case -> shape of the clips, dtype, and the function that makes what is timed.
+CASES: dict[str, tuple[Shape, str, Callable]] = {
   'forward 1x79, float32': ((1, 79, 224, 224, 3), 'float32', forward),
   'forward 1x79, bfloat16': ((1, 79, 224, 224, 3), 'bfloat16', forward),
   'training step 2x16, float32': (
@@ -111,9 +120,11 @@ CASES = {
 }
 
 
-def forward_operations(clip_shape, num_classes=_CLASSES, depth_multiplier=1.0):
-  """Operations of the convolutions, for a clip [B, T, H, W, C]."""
-  batch, *shape = clip_shape
+def forward_operations(
+  clip_shape: Shape, num_classes: int = _CLASSES, depth_multiplier: float = 1.0
+) -> int:
+  """Returns the operations of all convolutions, for clips [B, T, H, W, C]."""
+  batch, shape = clip_shape[0], clip_shape[1:]
   total = 0
   for _, layer in i3d.LAYERS:
     shape, operations = layer_operations(shape, layer, depth_multiplier)
@@ -122,8 +133,16 @@ def forward_operations(clip_shape, num_classes=_CLASSES, depth_multiplier=1.0):
   return batch * (total + 2 * steps * shape[3] * num_classes)
 
 
-def layer_operations(shape, layer, depth_multiplier=1.0):
-  """(Output shape, operations) of a row, for an input [T, H, W, C]."""
+def layer_operations(
+  shape: Shape, layer: Any, depth_multiplier: float = 1.0
+) -> tuple[Shape, int]:
+  """Returns (output shape, operations) of a layer, for an input [T, H, W, C].
+
+  Args:
+    shape: of the input.
+    layer: a layer as `i3d.LAYERS` has them.
+    depth_multiplier: factor on the number of channels.
+  """
   if isinstance(layer, dict):
     channels, total = 0, 0
     for branch in layer.values():
@@ -134,36 +153,36 @@ def layer_operations(shape, layer, depth_multiplier=1.0):
         )
         total += operations
       channels += branch_shape[3]
-    return [*shape[:3], channels], total
+    return (*shape[:3], channels), total
   positions = [
     -(-size // stride)
     for size, stride in zip(shape, np.broadcast_to(layer.stride, 3).tolist())
   ]
   if isinstance(layer, i3d.MaxPool):
-    return [*positions, shape[3]], 0
+    return (*positions, shape[3]), 0
   taps = layer.kernel**3 * shape[3]
   channels = i3d.scaled(layer.channels, depth_multiplier)
-  return [*positions, channels], 2 * math.prod(positions) * taps * channels
+  return (*positions, channels), 2 * math.prod(positions) * taps * channels
 
 
-def _clip(shape):
+def _clip(shape: Shape) -> tf.Tensor:
   return tf.random.stateless_uniform(shape, [0, 0], -1, 1)
 
 
-def matrix_product(dtype):
-  """A function that does 2 * MATRIX_SIZE**3 operations."""
+def matrix_product(dtype: str) -> Callable[[], Any]:
+  """Returns a function that does 2 * MATRIX_SIZE**3 operations."""
   matrix = tf.cast(tf.random.stateless_normal([MATRIX_SIZE] * 2, [0, 0]), dtype)
   product = tf.function(lambda: tf.matmul(matrix, matrix), autograph=False)
   return lambda: product().numpy()
 
 
-def _seconds(run):
+def _seconds(run: Callable[[], Any]) -> float:
   start = time.perf_counter()
   run()
   return time.perf_counter() - start
 
 
-def _peak_megabytes():
+def _peak_megabytes() -> float:
   return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e6
 
 

@@ -1,12 +1,12 @@
-r"""Videos per second of the preprocessing, by number of worker processes.
+r"""Measures the videos per second of the preprocessing, by number of workers.
 
     python demo/synthetic_ssv2.py --output_dir=/tmp/ssv2
     python benchmarks/preprocess.py --videos_dir=VIDEOS
 
-where VIDEOS is the folder of .webm files, of the demo or of
-Something-Something. The worker counts take turns, so that a slow spell of the
-machine meets all of them. The second table tells which share of a worker's time
-each step takes.
+VIDEOS is a folder of .webm files, of the demo or of Something-Something. The
+numbers of workers take turns, so that a slow period of the machine affects all
+of them. The second table shows the share of a worker's time that each step
+takes.
 """
 
 import collections
@@ -14,6 +14,8 @@ import contextlib
 import functools
 import pathlib
 import time
+import types
+from collections.abc import Callable, Iterator
 
 import tqdm
 from absl import flags
@@ -22,29 +24,35 @@ from two_stream import cli, errors
 from two_stream.datasets import data_set
 from two_stream.preprocessing import one_video, worker_pool
 from two_stream.records import schema
-from two_stream.video import codecs, reader, tvl1
+from two_stream.video import codecs, pixels, tvl1
 
 FLAGS = flags.FLAGS
 
 cli.define_path('videos_dir', None, 'Folder of .webm files.', required=True)
-flags.DEFINE_integer('num_videos', 8, 'Videos a round.', lower_bound=1)
-flags.DEFINE_integer('rounds', 2, 'Turns of each worker count.', lower_bound=1)
-flags.DEFINE_list('workers', ['1', '2'], 'Numbers of worker processes.')
+flags.DEFINE_integer(
+  'num_videos', 8, 'Number of videos in a round.', lower_bound=1
+)
+flags.DEFINE_integer(
+  'rounds', 2, 'Number of rounds for each number of workers.', lower_bound=1
+)
+flags.DEFINE_list(
+  'workers', ['1', '2'], 'Numbers of worker processes, separated by commas.'
+)
 
-TIMEOUT = 600
-# Step -> the functions that do it.
-STEPS = {
-  'resize': [(reader, 'resize')],
+TIMEOUT = 600  # Seconds for one video.
+# Step -> the modules and functions that do it.
+STEPS: dict[str, list[tuple[types.ModuleType, str]]] = {
+  'resize': [(pixels, 'resize')],
   'flow': [(tvl1, 'optical_flow')],
   'encode': [(codecs, 'encode_rgb'), (codecs, 'encode_flow')],
 }
 
 
-def main():
+def main() -> None:
   """Prints both tables."""
   counts = [int(count) for count in FLAGS.workers]
   sources = find_videos(FLAGS.videos_dir)
-  seconds = {count: [] for count in counts}
+  seconds: dict[int, list[float]] = {count: [] for count in counts}
   turns = [count for _ in range(FLAGS.rounds) for count in counts]
   for count in tqdm.tqdm(turns, desc='rounds'):
     elapsed, num_flows = time_workers(count, sources)
@@ -63,10 +71,13 @@ def main():
     print(f'{step:7}  {share:6.1%}')
 
 
-def find_videos(folder):
-  """Lists `one_video.Source`s, the largest first.
+def find_videos(folder: str) -> list[one_video.Source]:
+  """Returns the videos of a folder, the largest first.
 
-  So the workers end at about the same time, as they do over a whole split.
+  In this order all workers end at about the same time, like in a whole split.
+
+  Raises:
+    InputError: if the folder has no .webm file.
   """
   paths = sorted(pathlib.Path(folder).glob('*.webm'))[: FLAGS.num_videos]
   if not paths:
@@ -82,8 +93,13 @@ def find_videos(folder):
   ]
 
 
-def time_workers(num_workers, sources):
-  """Returns (seconds for all videos, number of flows); processes are warm."""
+def time_workers(
+  num_workers: int, sources: list[one_video.Source]
+) -> tuple[float, int]:
+  """Returns (seconds for all videos, number of flow fields).
+
+  The workers have encoded a video each before the time starts.
+  """
   with worker_pool.worker_pool(
     one_video.encode_video, num_workers, TIMEOUT, one_video.start_worker
   ) as pool:
@@ -100,8 +116,11 @@ def time_workers(num_workers, sources):
   return elapsed, num_flows
 
 
-def time_steps(sources):
-  """Returns step -> share of the time of one process; decoding is the rest."""
+def time_steps(sources: list[one_video.Source]) -> dict[str, float]:
+  """Returns {step: share of the time of one process}.
+
+  What belongs to no other step counts as decoding.
+  """
   one_video.start_worker()
   one_video.encode_video(sources[0])
   with step_timers() as seconds:
@@ -110,14 +129,14 @@ def time_steps(sources):
       one_video.encode_video(each)
     total = time.perf_counter() - start
   decode = total - sum(seconds.values())
-  seconds = {'decode': decode, **{step: seconds[step] for step in STEPS}}
-  return {step: spent / total for step, spent in seconds.items()}
+  spent = {'decode': decode, **{step: seconds[step] for step in STEPS}}
+  return {step: value / total for step, value in spent.items()}
 
 
 @contextlib.contextmanager
-def step_timers():
-  """Replaces the functions of the steps by ones that add up their time."""
-  seconds = collections.Counter()
+def step_timers() -> Iterator[dict[str, float]]:
+  """Yields {step: seconds spent in its functions}, during the block."""
+  seconds: dict[str, float] = collections.defaultdict(float)
   with contextlib.ExitStack() as stack:
     for step, functions in STEPS.items():
       for module, name in functions:
@@ -127,8 +146,8 @@ def step_timers():
     yield seconds
 
 
-def timed(function, seconds, step):
-  """Wraps a function so that `seconds[step]` counts its time."""
+def timed(function: Callable, seconds: dict[str, float], step: str) -> Callable:
+  """Returns the function, changed so that it adds its time to a step."""
 
   @functools.wraps(function)
   def wrapper(*arguments):

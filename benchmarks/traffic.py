@@ -1,12 +1,13 @@
-"""Whether parameter servers keep up with 64 + 4 replicas, or others.
+"""Tells how many parameter servers (ps) a number of replicas needs.
 
     python -m benchmarks.traffic
     python -m benchmarks.traffic --replicas=9 --batch_size=48
 
-computes, and times nothing: the bytes that a step moves through the busiest
-ps, the share of a GPU's step that they take on networks of several speeds, and
-how many ps keep that below a tenth. Fetching, computing and sending are taken
-to follow each other; where they overlap, less time is lost.
+The program computes and measures nothing. It prints the bytes that a step moves
+through the busiest ps, the share of a GPU's step that this takes on networks of
+several speeds, and how many ps keep the share below a tenth. It assumes that
+fetching, computing and sending follow each other; where they overlap, less time
+is lost.
 """
 
 import tensorflow as tf
@@ -18,27 +19,32 @@ from two_stream import cli, recipe
 from two_stream.cluster import cluster_task
 
 FLAGS = flags.FLAGS
-flags.DEFINE_enum('stream', 'rgb', list(recipe.STREAMS), 'What is trained.')
-flags.DEFINE_integer('num_classes', 174, 'Classes.', lower_bound=1)
+flags.DEFINE_enum(
+  'stream', 'rgb', list(recipe.STREAMS), 'Stream that is trained.'
+)
+flags.DEFINE_integer('num_classes', 174, 'Number of classes.', lower_bound=1)
 flags.DEFINE_integer(
   'replicas',
   recipe.REPLICAS_TO_AGGREGATE + recipe.BACKUP_REPLICAS,
-  'Number of them, backups included.',
+  'Number of replicas, including backups.',
   lower_bound=1,
 )
 flags.DEFINE_integer(
-  'batch_size', recipe.BATCH_SIZE, 'Clips of a gradient.', lower_bound=1
+  'batch_size',
+  recipe.BATCH_SIZE,
+  'Number of clips for each gradient.',
+  lower_bound=1,
 )
 flags.DEFINE_float(
-  'gpu_teraflops', 10, 'What a GPU is taken to reach in training.', 0.1
+  'gpu_teraflops', 10, 'Assumed speed of a GPU in training, in TFLOP/s.', 0.1
 )
 
 _NUM_PS = (1, 2, 4, 8, 16, 32)
 _GIGABITS = (10, 25, 100, 400)
-_SHARE = 0.1  # of a step, for communication
+_SHARE = 0.1  # The largest share of a step that communication should take.
 
 
-def main():
+def main() -> None:
   """Prints the table."""
   replicas = FLAGS.replicas
   channels = recipe.STREAMS[FLAGS.stream].channels
@@ -73,9 +79,9 @@ def main():
   print(f'The largest variable alone needs {least * 8 / 1e9:.0f} Gbit/s.')
 
 
-def variable_sizes(channels, num_classes):
-  """Bytes of the network's variables, in the order they are made."""
-  sizes = []
+def variable_sizes(channels: int, num_classes: int) -> list[int]:
+  """Returns the bytes of each variable, in the order of their creation."""
+  sizes: list[int] = []
 
   def measure(next_creator, **kwargs):
     variable = next_creator(**kwargs)
@@ -88,16 +94,16 @@ def variable_sizes(channels, num_classes):
   return sizes
 
 
-def loads(sizes, num_ps):
-  """Bytes of variables on each ps, as training distributes them."""
+def loads(sizes: list[int], num_ps: int) -> list[int]:
+  """Returns the bytes of variables on each ps, as training distributes them."""
   by_size = cluster_task.BySize(num_ps)
   for size in sizes:
     by_size.place(size)
   return by_size.loads
 
 
-def traffic(sizes, num_ps, replicas):
-  """Bytes of a step through the busiest ps, both directions together.
+def traffic(sizes: list[int], num_ps: int, replicas: int) -> int:
+  """Returns the bytes of a step through the busiest ps, in both directions.
 
   Every replica fetches each variable once, and sends a gradient, or a change of
   a moving average, of the same size.
@@ -105,13 +111,15 @@ def traffic(sizes, num_ps, replicas):
   return 2 * replicas * max(loads(sizes, num_ps))
 
 
-def ps_needed(sizes, replicas, bytes_per_second, seconds):
-  """How many ps bring a step's communication below `seconds`.
+def ps_needed(
+  sizes: list[int], replicas: int, bytes_per_second: float, seconds: float
+) -> int | None:
+  """Returns how many ps bring a step's communication below `seconds`.
 
   Args:
-    sizes: bytes of the variables, in the order they are made.
-    replicas: number of them, backups included.
-    bytes_per_second: of one ps. Fetching and sending take turns in a step.
+    sizes: bytes of each variable, in the order of their creation.
+    replicas: number of replicas, including backups.
+    bytes_per_second: speed of one ps, which fetches and sends in turns.
     seconds: the limit.
 
   Returns:
@@ -124,7 +132,7 @@ def ps_needed(sizes, replicas, bytes_per_second, seconds):
   return None
 
 
-def _bytes_per_second(gigabits):
+def _bytes_per_second(gigabits: float) -> float:
   return gigabits * 1e9 / 8
 
 

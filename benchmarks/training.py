@@ -1,10 +1,10 @@
-r"""A training step against what the machine and its network can do.
+r"""Compares a training step with what the machine and its network can do.
 
     python -m benchmarks.training
 
-prints ratios, each of figures taken in turns in this one run: the step's rate
-of arithmetic against a matrix product's, clips read against clips consumed, a
-step with its variables on a ps against one in the worker.
+prints ratios of times that are measured in turns in this run: the step's speed
+compared with that of a matrix product, clips read compared with clips consumed,
+and a step whose variables are on a ps compared with a step in one process.
 """
 
 import contextlib
@@ -13,6 +13,7 @@ import pathlib
 import socket
 import tempfile
 import time
+from collections.abc import Callable, Iterator
 
 import numpy as np
 import tensorflow as tf
@@ -29,16 +30,24 @@ from two_stream.video import pixels
 v1 = tf.compat.v1
 FLAGS = flags.FLAGS
 
-flags.DEFINE_enum('stream', 'rgb', list(recipe.STREAMS), 'What to train.')
-flags.DEFINE_integer('batch_size', 2, 'Clips of a gradient.', lower_bound=1)
-flags.DEFINE_integer('num_frames', 16, 'Frames of a clip.', lower_bound=9)
-flags.DEFINE_integer('num_classes', 174, 'Classes.', lower_bound=1)
-flags.DEFINE_float('depth_multiplier', 1.0, 'Of the network.', 1 / 16)
+flags.DEFINE_enum(
+  'stream', 'rgb', list(recipe.STREAMS), 'Stream that is trained.'
+)
+flags.DEFINE_integer(
+  'batch_size', 2, 'Number of clips for each gradient.', lower_bound=1
+)
+flags.DEFINE_integer(
+  'num_frames', 16, 'Number of frames of a clip.', lower_bound=9
+)
+flags.DEFINE_integer('num_classes', 174, 'Number of classes.', lower_bound=1)
+flags.DEFINE_float(
+  'depth_multiplier', 1.0, 'Factor on the number of channels.', 1 / 16
+)
 
-_CLIPS = 16  # read in a turn
+_CLIPS = 16  # Number of clips that are read in a turn.
 
 
-def main():
+def main() -> None:
   """Prints the ratios."""
   v1.logging.set_verbosity(v1.logging.ERROR)
   with contextlib.ExitStack() as stack:
@@ -74,7 +83,7 @@ def main():
 
 
 class Step:
-  """A replica that is its own cluster, on random clips."""
+  """A training step of a single replica on random clips."""
 
   def __init__(self, stack, place, target=''):
     """Builds the graph and opens a session, which the stack closes."""
@@ -110,17 +119,17 @@ class Step:
         )
       )
 
-  def step(self):
-    """One gradient and its update."""
+  def step(self) -> None:
+    """Computes a gradient and updates the variables."""
     self._session.run(self._replica.train)
 
-  def forward(self):
-    """The loss, without gradients."""
+  def forward(self) -> None:
+    """Computes the loss without gradients."""
     self._session.run(self._replica.measures['loss'])
 
 
-def clips_shape():
-  """[B, T, H, W, C] of a replica's batch."""
+def clips_shape() -> tuple[int, ...]:
+  """Returns the shape of a replica's batch, [B, T, H, W, C]."""
   return (
     FLAGS.batch_size,
     FLAGS.num_frames,
@@ -130,12 +139,12 @@ def clips_shape():
   )
 
 
-def random_clips(first_batch):
-  """A dataset in place of `clips.training_clips` that costs no time."""
-  pixels = np.random.default_rng(0).integers(0, 256, clips_shape(), np.uint8)
+def random_clips(first_batch: tf.Tensor) -> tf.data.Dataset:
+  """Returns a dataset like `clips.training_clips` that takes no time."""
+  noise = np.random.default_rng(0).integers(0, 256, clips_shape(), np.uint8)
   zeros = np.zeros(FLAGS.batch_size, np.int64)
   batch = {
-    'clip': pixels,
+    'clip': noise,
     'label': zeros.astype(np.int32),
     'number': zeros + first_batch,
     'record': zeros,
@@ -145,7 +154,7 @@ def random_clips(first_batch):
 
 
 @contextlib.contextmanager
-def parameter_server():
+def parameter_server() -> Iterator[tuple[cluster_task.Cluster, str]]:
   """Yields (place, target) of a worker whose ps is another process."""
   with socket.socket() as first, socket.socket() as second:
     for each in (first, second):
@@ -165,13 +174,17 @@ def parameter_server():
     process.join()
 
 
-def serve(place):
-  """The ps's process."""
+def serve(place: cluster_task.Cluster) -> None:
+  """Runs the server of the ps, in a process of its own."""
   cluster_task.serve_until_done(place, cluster_task.start_server(place))
 
 
-def clip_reader(stack):
-  """A function that reads the next clip, from records as Kinetics' are."""
+def clip_reader(stack: contextlib.ExitStack) -> Callable[[], None]:
+  """Returns a function that reads the next clips from records.
+
+  Args:
+    stack: an exit stack, which removes the records at its end.
+  """
   folder = pathlib.Path(stack.enter_context(tempfile.TemporaryDirectory()))
   path = folder / 'shard'
   tfrecords.write_shard(path, [random_record(i) for i in range(8)])
@@ -182,20 +195,21 @@ def clip_reader(stack):
     clips.training_clips(reading, 1, clips.Turn(), tf.constant(0, tf.int64))
   )
 
-  def read():
+  def read() -> None:
     for _ in range(_CLIPS):
       next(batches)
 
-  # What was read ahead while nobody waited would look as if it were free.
+  # The clips that are read ahead during the other turns must not be counted.
   read()
   return read
 
 
-def random_record(seed):
-  """3.8 s of 12 distinct frames a second, 256 x 340, shown 25 times a second.
+def random_record(seed: int) -> bytes:
+  """Returns a record of the length of Something-Something's average video.
 
-  As Something-Something's average video. Noise as coarse as 4 pixels makes
-  images of about the size of real ones.
+  The clip has 3.8 s, 12 distinct frames per second, of 256 x 340 pixels, and is
+  shown at 25 frames per second. Its frames are noise on a grid of 4 pixels,
+  whose encoded size is about that of real frames.
   """
   rng = np.random.default_rng(seed)
   frame_index = np.arange(95) * 12 // 25
@@ -217,9 +231,9 @@ def random_record(seed):
   )
 
 
-def take_turns(functions):
-  """Median seconds of each function; the first turn warms up."""
-  seconds = {name: [] for name in functions}
+def take_turns(functions: dict[str, Callable[[], object]]) -> dict[str, float]:
+  """Returns the median seconds of each function, without the first turn."""
+  seconds: dict[str, list[float]] = {name: [] for name in functions}
   for _ in tqdm.trange(network.ROUNDS.value + 1, desc='rounds'):
     for name, function in functions.items():
       start = time.perf_counter()

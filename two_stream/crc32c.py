@@ -6,11 +6,12 @@ because the CRC of a string that contains its own CRC is nearly always the same
 """
 
 import google_crc32c
+import numpy as np
 
 _MASK = 0xA282EAD8
 
 
-def masked(content):
+def masked(content: bytes | memoryview | np.ndarray) -> int:
   """Computes a checksum as TensorFlow stores it.
 
   Args:

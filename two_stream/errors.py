@@ -1,27 +1,27 @@
-"""The exception of a user's mistake, and how foreign text is shown."""
+"""The exception for a user's mistake, and how foreign text is shown."""
 
 
 class InputError(ValueError):
   """A file, flag or label that cannot be used.
 
-  Its message is one line that names the file (or flag) and the remedy. The
-  scripts print it without a traceback and exit with status 1.
+  The message is one line that names the file (or flag) and the remedy. The
+  scripts print the message without a traceback and exit with status 1.
   """
 
 
-def printable(text):
-  r"""Makes text safe to show, whatever a file's name or content smuggled in.
+def printable(text: object) -> str:
+  r"""Makes text safe to show that comes from the name or content of a file.
 
-  Escape sequences would move the cursor or change a terminal's title, line ends
-  would forge messages, other characters turn the direction of writing or are no
-  text at all.
+  Such text may hold escape sequences that move the cursor or change the title
+  of a terminal, line ends that forge messages, or characters that turn the
+  direction of writing.
 
   Args:
-    text: what to show; anything else is made a str.
+    text: what to show. A value of another type is converted to str.
 
   Returns:
-    A str of one line. Characters that are not printable stand in it as in
-    Python's repr, for instance `\x1b`.
+    One line, in which characters that are not printable are escaped as Python's
+    `repr` does it, for instance `\x1b`.
   """
   return ''.join(
     character

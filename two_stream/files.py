@@ -1,9 +1,9 @@
 """Files: written whole or not at all, read only if they are regular files.
 
-Whoever may write to a folder may plant something in it: a link where a program
+Whoever may write to a folder may plant something there: a link where a program
 is about to write, a FIFO where it is about to read. So a temporary file has a
-name that nobody can guess and is never opened through a link, and what is read
-is looked at before a byte of it is taken.
+name that nobody can guess, and is never opened through a link. A file that is
+to be read is checked before its first byte is read.
 
 Each temporary file is locked. When its process dies, the kernel releases the
 lock, so another process can tell that nobody needs the file any more.
@@ -18,28 +18,30 @@ import secrets
 import shutil
 import stat
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import IO, Any, BinaryIO
 
 from two_stream import errors
 
 PathLike = str | os.PathLike[str]
 
 _STANDARD_OUTPUTS = (1, 2)
-# A file name has at most 255 bytes, and a character at most 4 of them. So many
-# characters of a final name are part of its temporary names.
+# A temporary name begins with so many characters of the final name. A file name
+# has at most 255 bytes, and a character takes at most 4 of them.
 _NAME_CHARACTERS = 50
 
 
 @contextlib.contextmanager
-def atomic_open(path, mode='wb'):
+def atomic_open(path: PathLike, mode: str = 'wb') -> Iterator[IO[Any]]:
   """Opens a file that takes its name only once it is complete and on disk.
 
-  What is written goes to a temporary file beside `path`; when the block ends
-  it is flushed to the disk and renamed. When the block raises, the temporary
-  file is removed and an existing `path` is left as it was. A kill at any moment
-  leaves at most the temporary file, `.<name>.<random>.tmp`.
+  The block writes to a temporary file beside `path`. When the block ends, that
+  file is flushed to the disk and renamed. When the block raises, that file is
+  removed and an existing `path` stays as it was. A kill at any moment leaves at
+  most the temporary file, `.<name>.<random>.tmp`.
 
-  A link at `path` is replaced by the file; what it points to stays as it is.
+  A link at `path` is replaced by the file; the target of the link does not
+  change.
 
   Args:
     path: the final name. Its folder must exist.
@@ -69,13 +71,13 @@ def atomic_open(path, mode='wb'):
 
 
 @contextlib.contextmanager
-def open_result(path, mode='wb'):
+def open_result(path: PathLike, mode: str = 'wb') -> Iterator[IO[Any]]:
   """Opens a file that the user named for a result.
 
-  A regular file is replaced by `atomic_open`, and a new one made. Other things
-  stay what they are, and the result is written into them: a pipe, a terminal,
-  /dev/null. So it is with the file that standard output or standard error goes
-  to, under whatever name: the result comes after what was printed.
+  A regular file is made or replaced by `atomic_open`. If `path` is a pipe, a
+  terminal or /dev/null, the result is written into it. If `path` is the file
+  that standard output or standard error goes to, the result is written after
+  what was printed there.
 
   Args:
     path: the name. Its folder must exist.
@@ -91,32 +93,26 @@ def open_result(path, mode='wb'):
   target = _what_takes_a_stream(path)
   if target is None:
     remove_leftovers(path)
-    opened = atomic_open(path, mode)
-  else:
-    opened = open(  # noqa: SIM115, PTH123 (closed below; may be a descriptor)
-      target, mode, encoding=_encoding(mode)
-    )
-  with opened as stream:
-    yield stream
+    with atomic_open(path, mode) as stream:
+      yield stream
+  else:  # This may be a descriptor, which pathlib cannot open.
+    with open(target, mode, encoding=_encoding(mode)) as stream:  # noqa: PTH123
+      yield stream
 
 
 @contextlib.contextmanager
-def temporary_folder(path):
+def temporary_folder(path: PathLike) -> Iterator[pathlib.Path]:
   """Makes a folder beside `path` for files that are about to be moved there.
 
-  Others can neither read it nor put anything into it. It is removed when the
+  Only this user can read the folder and write to it. It is removed when the
   block ends. A kill at any moment leaves at most the folder, which
   `remove_leftovers` finds.
 
   Args:
-    path: the final name that the folder's content is for. Its folder must
-      exist.
+    path: where the content is to be moved. Its folder must exist.
 
   Yields:
     The path of the folder.
-
-  Raises:
-    OSError: the folder cannot be made.
   """
   folder, descriptor = _make_temporary_folder(pathlib.Path(path))
   try:
@@ -126,24 +122,24 @@ def temporary_folder(path):
     os.close(descriptor)
 
 
-def remove_leftovers(path):
+def remove_leftovers(path: PathLike) -> None:
   """Removes temporary files and folders of a path whose process is dead.
 
-  Those of live processes stay. Where the file system has no locks, nothing is
+  Those of live processes stay. If the file system has no locks, nothing is
   removed.
 
   Args:
-    path: what was given to `atomic_open` or `temporary_folder`.
+    path: the path that was given to `atomic_open` or `temporary_folder`.
   """
   path = pathlib.Path(path)
   prefix = _temporary_prefix(path)
-  for each in path.parent.iterdir():
-    if each.name.startswith(prefix) and each.name.endswith('.tmp'):
-      _remove_if_dead(each)
+  for found in path.parent.iterdir():
+    if found.name.startswith(prefix) and found.name.endswith('.tmp'):
+      _remove_if_dead(found)
 
 
-def open_lock(path):
-  """Opens a file that is there to be locked, and makes it if it is missing.
+def open_lock(path: PathLike) -> BinaryIO:
+  """Opens a file that serves as a lock, and makes it if it is missing.
 
   Returns:
     The open file. Its content means nothing.
@@ -173,11 +169,7 @@ def errors_of_writing(
   Args:
     path: the file or folder that the block writes.
     remedy: what the user should do.
-    kinds: the exceptions that mean such a failure, for instance that the disk
-      is full or may not be written.
-
-  Raises:
-    InputError: the block raised one of these exceptions.
+    kinds: the exceptions that mean that the file cannot be written.
   """
   try:
     yield
@@ -192,8 +184,8 @@ def unreadable(path: PathLike, reason: object) -> errors.InputError:
   return errors.InputError(f'{path}: cannot be read: {reason}')
 
 
-def sync(path):
-  """Puts a file, or the names in a folder, on the disk."""
+def sync(path: PathLike) -> None:
+  """Flushes a file, or the names in a folder, to the disk."""
   descriptor = os.open(path, os.O_RDONLY)
   try:
     os.fsync(descriptor)
@@ -201,11 +193,11 @@ def sync(path):
     os.close(descriptor)
 
 
-def open_to_read(path, inside=None):
+def open_to_read(path: PathLike, inside: PathLike | None = None) -> BinaryIO:
   """Opens a regular file for reading bytes.
 
-  Links are followed. A FIFO, which would make the reader wait, and a device are
-  refused before anything is read.
+  Links are followed. Devices are refused, and so are FIFOs, on which a reader
+  would wait.
 
   Args:
     path: the file.
@@ -215,11 +207,11 @@ def open_to_read(path, inside=None):
     The open binary file.
 
   Raises:
-    InputError: the file is missing, not regular, cannot be read or lies
-      outside.
+    InputError: the file is missing, not regular, cannot be read, or lies
+      outside of that folder.
   """
   try:
-    # Opening a FIFO without O_NONBLOCK waits for a writer.
+    # Without O_NONBLOCK, opening a FIFO would wait for a writer.
     descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
   except (OSError, ValueError) as error:  # ValueError: a NUL in the name.
     reason = getattr(error, 'strerror', None) or error
@@ -228,9 +220,9 @@ def open_to_read(path, inside=None):
     if not stat.S_ISREG(os.fstat(descriptor).st_mode):
       raise unreadable(path, 'it is not a regular file')
     if inside is not None:
-      # Where the open file is. Its name may lead elsewhere by now.
-      place = pathlib.Path(f'/proc/self/fd/{descriptor}').readlink()
-      if not place.is_relative_to(os.path.realpath(inside)):
+      # The real path of the open file. Its name may lead elsewhere by now.
+      target = pathlib.Path(f'/proc/self/fd/{descriptor}').readlink()
+      if not target.is_relative_to(os.path.realpath(inside)):
         raise errors.InputError(f'{path}: is a link out of {inside}')
     return os.fdopen(descriptor, 'rb')
   except BaseException:
@@ -238,23 +230,27 @@ def open_to_read(path, inside=None):
     raise
 
 
-def _refuse_special(mode, path, allowed=lambda mode: False):
-  """Raises OSError if `mode` is of no regular file and not `allowed`."""
+def _refuse_special(
+  mode: int,
+  path: PathLike,
+  allowed: Callable[[int], bool] = lambda mode: False,
+) -> None:
+  """Raises OSError unless `mode` is that of a regular file, or allowed."""
   if stat.S_ISDIR(mode):
     raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
   if not (stat.S_ISREG(mode) or allowed(mode)):
     raise OSError(errno.EEXIST, 'Is not a regular file', str(path))
 
 
-def _what_takes_a_stream(path):
-  """Gives what to open for a result that is to be written into `path`.
+def _what_takes_a_stream(path: PathLike) -> int | PathLike | None:
+  """Finds what to open if a result is to be written into an existing file.
 
   Returns:
-    A new descriptor, or `path`, or None where there is a regular file or
-    nothing.
+    A new descriptor of standard output or standard error; or `path`, if it is a
+    pipe or the like; or None, if it is a regular file or does not exist.
 
   Raises:
-    OSError: there is a folder or the like.
+    OSError: `path` is a folder or the like.
   """
   try:
     status = pathlib.Path(path).stat()
@@ -272,8 +268,8 @@ def _what_takes_a_stream(path):
   return path if _is_stream(status.st_mode) else None
 
 
-def _is_stream(mode):
-  """Whether `mode` is that of a pipe, a terminal or the like."""
+def _is_stream(mode: int) -> bool:
+  """Returns whether `mode` is that of a pipe, a terminal or the like."""
   return stat.S_ISFIFO(mode) or stat.S_ISCHR(mode)
 
 
@@ -289,8 +285,8 @@ def _temporary_name(path: pathlib.Path) -> pathlib.Path:
   return path.with_name(f'{_temporary_prefix(path)}{secrets.token_hex(8)}.tmp')
 
 
-def _open_temporary(path, mode):
-  """Opens a new, locked file beside `path` that no link can stand for."""
+def _open_temporary(path: pathlib.Path, mode: str) -> IO[Any]:
+  """Opens a new, locked file beside `path`, and never follows a link."""
   flags = os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_RDWR
   while True:
     name = _temporary_name(path)
@@ -302,10 +298,11 @@ def _open_temporary(path, mode):
     )
     if _lock(stream.fileno()) and name.exists():
       return stream
-    stream.close()  # A process that looks for leftovers took it for one.
+    # Another process took the file for a leftover before it was locked.
+    stream.close()
 
 
-def _make_temporary_folder(path):
+def _make_temporary_folder(path: pathlib.Path) -> tuple[pathlib.Path, int]:
   """Makes a locked folder beside `path`; returns it and its descriptor."""
   while True:
     folder = _temporary_name(path)
@@ -314,11 +311,11 @@ def _make_temporary_folder(path):
       descriptor = os.open(folder, os.O_DIRECTORY | os.O_CLOEXEC)
       if _lock(descriptor) and folder.exists():
         return folder, descriptor
-      os.close(descriptor)  # As in `_open_temporary`.
+      os.close(descriptor)  # It was taken for a leftover.
 
 
-def _lock(descriptor):
-  """Whether this process has the lock now, or there are no locks here."""
+def _lock(descriptor: int) -> bool:
+  """Locks a file, if it can be locked; returns whether nobody else has it."""
   try:
     fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
   except BlockingIOError:
@@ -328,7 +325,7 @@ def _lock(descriptor):
   return True
 
 
-def _remove_if_dead(path):
+def _remove_if_dead(path: pathlib.Path) -> None:
   """Removes a temporary file or folder that no live process has locked."""
   flags = os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
   try:

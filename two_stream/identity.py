@@ -1,24 +1,24 @@
-"""What files hold, so that a result is kept only if it is of what they hold.
+"""What files hold, so that a result is kept only if it belongs to that.
 
-A file can be replaced at any moment. So what is computed from it goes by the
-identity that the file had before, and counts only if it has the same after.
+A file can be replaced at any moment. So a result that is computed from files is
+stored under the identity that they had before, and it counts only if they have
+the same identity afterwards.
 """
 
 import hashlib
 import pathlib
+from collections.abc import Sequence
 
 from two_stream import errors, files
 
 _CHUNK = 1 << 20  # Bytes.
 
 
-def digest(*paths):
-  """Gives the SHA-256 of the contents of files, one after the other.
-
-  Sizes and times of files say nothing sure about their contents.
+def digest(*paths: files.PathLike) -> str:
+  """Computes one SHA-256 of the contents of several files.
 
   Args:
-    *paths: the files, in an order that matters.
+    *paths: the files; another order gives another digest.
 
   Returns:
     64 hexadecimal digits.
@@ -35,50 +35,51 @@ def digest(*paths):
           one.update(chunk)
       except OSError as error:
         raise files.unreadable(path, error) from error
-    total.update(one.digest())  # Of fixed length, so that borders count.
+    total.update(one.digest())  # Of fixed length, to tell where files end.
   return total.hexdigest()
 
 
 class Identity:
-  """What some files held when they were looked at.
+  """What some files held when this object was made.
 
-  Their contents decide, because sizes and times say nothing sure about them.
-  Beside them stand the times of change (ctime), which no program can choose:
-  they tell of a file that was replaced and put back.
+  The contents are read, because neither the size nor the time of a file says
+  for certain what it holds. The times of change (ctime) are compared as well:
+  no program can choose them, so they tell if a file was replaced and put back.
 
   Args:
     *paths: the files.
 
   Attributes:
-    digest: of the contents, see `digest`.
+    digest: the SHA-256 of their contents, see the function `digest`.
 
   Raises:
     InputError: a file cannot be read.
   """
 
-  def __init__(self, *paths):
+  def __init__(self, *paths: files.PathLike):
     self._paths = paths
     self.digest, self._changed = _look(paths)
 
-  def check(self):
+  def check(self) -> None:
     """Makes sure that the files are as they were.
 
     Raises:
-      InputError: they are not, or one cannot be read any more.
+      InputError: a file changed or cannot be read any more.
     """
     if _look(self._paths) != (self.digest, self._changed):
       raise changed(self._paths[0])
 
 
-def changed(path):
-  """The InputError of a file that was another when it was read again."""
+def changed(path: files.PathLike) -> errors.InputError:
+  """Makes the error of a file that changed between two readings."""
   return errors.InputError(
     f'{path}: changed while it was used; let it be and run again: what is '
     'finished is kept'
   )
 
 
-def _look(paths):
+def _look(paths: Sequence[files.PathLike]) -> tuple[str, list[int]]:
+  """Returns the digest of files and the times at which each was changed."""
   try:
     return digest(*paths), [
       pathlib.Path(path).stat().st_ctime_ns for path in paths

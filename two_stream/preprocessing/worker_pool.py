@@ -1,13 +1,14 @@
-"""Processes that call one function, and may die while they do.
+"""Processes that call one function, and that may die while they do.
 
-Decoders crash on damaged files, hang, or are killed for their memory; the pools
-of the standard library then break as a whole. Here each worker has its own
-pipe, so a death or a hang costs the one task that the worker held: it ends in
-a `Failure`, and a fresh worker takes the place.
+A decoder may crash on a damaged file, hang, or be killed because it takes too
+much memory. A pool of the standard library then breaks as a whole. Here each
+worker process has its own pipe, so only the task of that worker is lost. The
+result of that task is a `Failure`, and a new process takes the worker's place.
 """
 
 import contextlib
 import itertools
+import math
 import multiprocessing
 import multiprocessing.connection
 import os
@@ -16,12 +17,14 @@ import sys
 import threading
 import time
 import traceback
-from typing import NamedTuple
+from collections.abc import Callable, Iterable, Iterator
+from multiprocessing.connection import Connection
+from typing import Any, NamedTuple
 
 from two_stream import errors
 
-# How many tasks a worker may be ahead of the oldest unfinished one: results
-# that wait for their turn take memory.
+# The oldest unfinished task may be followed by so many tasks a worker. There is
+# a limit because results that wait for their turn take memory.
 _TASKS_AHEAD = 8
 _START_ATTEMPTS = 3
 
@@ -33,19 +36,26 @@ class Failure(NamedTuple):
 
 
 @contextlib.contextmanager
-def worker_pool(function, num_workers, timeout, start):
-  """Starts processes that run `function(task)`; ends them with the block.
+def worker_pool(
+  function: Callable[[Any], Any],
+  num_workers: int,
+  timeout: float,
+  start: Callable[[], None],
+) -> Iterator['WorkerPool']:
+  """Starts processes that call `function(task)`; ends them after the block.
 
-  The processes are spawned, not forked, and end with this one, however it ends.
+  The processes are spawned, not forked. When this process ends, they end too,
+  even if it is killed.
 
   Args:
-    function: of one argument; importable by name, as it crosses processes.
-    num_workers: number of processes.
-    timeout: seconds after which a task is given up.
-    start: called once in each process before its first task.
+    function: a function of one argument, which the processes import by its
+      name.
+    num_workers: the number of processes.
+    timeout: seconds after which a task counts as failed.
+    start: each process calls this once, before its first task.
 
   Yields:
-    A `WorkerPool`.
+    The pool.
 
   Raises:
     RuntimeError: workers end before they can take a task.
@@ -61,38 +71,38 @@ def worker_pool(function, num_workers, timeout, start):
 class WorkerPool:
   """Gives tasks to workers and puts the results in order."""
 
-  def __init__(self, new_worker):
+  def __init__(self, new_worker: Callable[[], '_Worker']):
     self._new_worker = new_worker
-    self._workers = []
+    self._workers: list[_Worker] = []
 
-  def start(self, num_workers):
+  def start(self, num_workers: int) -> None:
     """Starts processes and waits until all can take tasks."""
     for _ in range(num_workers):
       self._workers.append(self._new_worker())
-    for place in range(num_workers):
-      self._make_ready(place)
+    for position in range(num_workers):
+      self._make_ready(position)
 
-  def _make_ready(self, place):
-    """Waits for a new worker, and starts another should it be killed."""
+  def _make_ready(self, position: int) -> None:
+    """Waits until a new worker can take tasks; replaces it if it is killed."""
     for _ in range(_START_ATTEMPTS):
-      if self._workers[place].wait_until_ready():
+      if self._workers[position].wait_until_ready():
         return
-      self._workers[place] = self._new_worker()
+      self._workers[position] = self._new_worker()
     raise RuntimeError('worker processes end before they can take a task')
 
-  def kill(self):
-    """Ends all processes, whatever they do."""
+  def kill(self) -> None:
+    """Ends all processes, whatever they are doing."""
     for worker in self._workers:
       worker.kill()
 
-  def map(self, tasks):
+  def map(self, tasks: Iterable[Any]) -> Iterator[Any]:
     """Yields the result of each task, or its `Failure`, in the tasks' order.
 
     Tasks are taken from the iterable as workers become free, and results that
     wait for earlier ones are limited in number, so memory is bounded.
     """
     queue = enumerate(tasks)
-    results = {}
+    results: dict[int, Any] = {}
     given = 0
     for turn in itertools.count():
       limit = turn + _TASKS_AHEAD * len(self._workers)
@@ -104,8 +114,8 @@ class WorkerPool:
         given += self._give_out(queue, limit - given)
       yield results.pop(turn)
 
-  def _give_out(self, queue, at_most):
-    """Gives tasks to idle workers; returns how many."""
+  def _give_out(self, queue: Iterator[tuple[int, Any]], at_most: int) -> int:
+    """Gives tasks to idle workers; returns how many tasks."""
     idle = [worker for worker in self._workers if worker.number is None]
     given = 0
     for worker, task in zip(idle, itertools.islice(queue, at_most)):
@@ -113,8 +123,8 @@ class WorkerPool:
       given += 1
     return given
 
-  def _collect(self):
-    """Waits for some worker; returns {task number: result or `Failure`}."""
+  def _collect(self) -> dict[int, Any]:
+    """Waits for a worker; returns task number -> result or `Failure`."""
     busy = [worker for worker in self._workers if worker.number is not None]
     patience = min(worker.deadline for worker in busy) - time.monotonic()
     heard = multiprocessing.connection.wait(
@@ -132,21 +142,28 @@ class WorkerPool:
         self._replace(worker)
     return results
 
-  def _replace(self, worker):
-    place = self._workers.index(worker)
-    self._workers[place] = self._new_worker()
-    self._make_ready(place)
+  def _replace(self, worker: '_Worker') -> None:
+    position = self._workers.index(worker)
+    self._workers[position] = self._new_worker()
+    self._make_ready(position)
 
 
 class _Worker:
   """One process and the pipe to it.
 
   Attributes:
-    number: of the task it holds, None when idle.
-    deadline: `time.monotonic()` at which that task is given up.
+    connection: this process's end of the pipe.
+    process: the process.
+    number: the number of the task that it works on; None when it is idle.
+    deadline: the `time.monotonic()` at which that task counts as failed.
   """
 
-  def __init__(self, function, timeout, start):
+  def __init__(
+    self,
+    function: Callable[[Any], Any],
+    timeout: float,
+    start: Callable[[], None],
+  ):
     spawn = multiprocessing.get_context('spawn')
     self.connection, its_connection = spawn.Pipe()
     self.process = spawn.Process(
@@ -154,12 +171,12 @@ class _Worker:
     )
     self.process.start()
     its_connection.close()
-    self.number = None
-    self.deadline = None
+    self.number: int | None = None
+    self.deadline = math.inf
     self._timeout = timeout
 
-  def wait_until_ready(self):
-    """Returns whether the process came up."""
+  def wait_until_ready(self) -> bool:
+    """Waits for the process; returns whether it can take tasks."""
     try:
       self.connection.recv()
     except (EOFError, OSError):
@@ -167,44 +184,56 @@ class _Worker:
       return False
     return True
 
-  def give(self, number, task):
+  def give(self, number: int, task: Any) -> None:
     self.number = number
     self.deadline = time.monotonic() + self._timeout
-    with contextlib.suppress(BrokenPipeError):  # Noticed when receiving.
+    with contextlib.suppress(BrokenPipeError):  # `receive` notices.
       self.connection.send((number, task))
 
-  def receive(self):
+  def receive(self) -> tuple[int, Any]:
     """Returns (task number, result or `Failure`)."""
-    number, self.number = self.number, None
+    number = self._take_number()
     try:
       return self.connection.recv()
     except (EOFError, OSError):
       return number, Failure(f'the worker process {self._end()}')
 
-  def give_up(self):
-    number, self.number = self.number, None
+  def give_up(self) -> tuple[int, Failure]:
+    """Ends the process; returns (task number, `Failure`)."""
+    number = self._take_number()
     self.kill()
     return number, Failure(f'took more than {self._timeout:g} seconds')
 
-  def kill(self):
+  def _take_number(self) -> int:
+    number, self.number = self.number, None
+    assert number is not None
+    return number
+
+  def kill(self) -> None:
     self.process.kill()
     self.process.join()
     self.connection.close()
 
-  def _end(self):
-    """Waits for the process, whose pipe is closed, and says how it ended."""
+  def _end(self) -> str:
+    """Waits for the process, whose pipe is closed; says how it ended."""
     self.process.join()
     self.connection.close()
     status = self.process.exitcode
+    assert status is not None
     if status >= 0:
       return f'ended with status {status}'
     name = signal.Signals(-status).name
     return f'was ended by {name}' + ' (out of memory?)' * (name == 'SIGKILL')
 
 
-def _work(connection, function, start):
-  """What a worker process runs until its pipe closes."""
-  signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's.
+def _work(
+  connection: Connection,
+  function: Callable[[Any], Any],
+  start: Callable[[], None],
+) -> None:
+  """Runs in a worker process until its pipe closes."""
+  # Ctrl-C ends the parent process, which then ends this one.
+  signal.signal(signal.SIGINT, signal.SIG_IGN)
   threading.Thread(target=_end_with_parent, daemon=True).start()
   start()
   connection.send('ready')
@@ -214,7 +243,8 @@ def _work(connection, function, start):
       connection.send((number, _attempt(function, task)))
 
 
-def _attempt(function, task):
+def _attempt(function: Callable[[Any], Any], task: Any) -> Any:
+  """Returns what the function returns, or a `Failure` if it raises."""
   try:
     return function(task)
   except errors.InputError as error:
@@ -225,11 +255,13 @@ def _attempt(function, task):
     return Failure(_one_line(f'{type(error).__name__}: {error}'))
 
 
-def _one_line(message):
+def _one_line(message: object) -> str:
   return ' '.join(str(message).split())
 
 
-def _end_with_parent():
-  """Ends this process when the parent dies, even one killed with -9."""
-  multiprocessing.parent_process().join()
+def _end_with_parent() -> None:
+  """Ends this process when the parent dies, even if it is killed with -9."""
+  parent = multiprocessing.parent_process()
+  assert parent is not None
+  parent.join()
   os._exit(1)

@@ -1,20 +1,21 @@
-"""What a folder knows of its shards: how many records each should have.
+"""How many records each shard of a folder should have.
 
     parameters.json            how many videos and shards each split has
-    failures/train-....jsonl   which of its videos a shard lacks, one a line
+    failures/train-....jsonl   the videos that a shard lacks, one a line
 
-A shard that was emptied, or cut where a record ends, is a whole TFRecord file.
-These numbers alone tell that it is not all there.
+A shard that was emptied, or cut where a record ends, is still a valid TFRecord
+file. Only these numbers tell that records are missing.
 """
 
 import contextlib
 import logging
 import pathlib
-from typing import NamedTuple
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, NamedTuple
 
-from two_stream import documents, errors
+from two_stream import documents, errors, files
 from two_stream.datasets import data_set
-from two_stream.records import shards
+from two_stream.records import framing, shards
 
 PARAMETERS = 'parameters.json'
 FAILURES = 'failures'
@@ -29,28 +30,28 @@ _OBJECTS = ('parameters', 'classes', *data_set.SPLITS)
 class Expected(NamedTuple):
   """How many records a shard should have.
 
-  While a video that had failed is added, the shard has its record before the
-  failure is forgotten. So there may be more than the failures leave.
+  There may be more records than there are videos without a failure: a run that
+  adds a video which had failed writes the record before it forgets the failure.
 
   Attributes:
-    least: its videos without those that failed.
-    most: its videos.
+    least: the number of its videos, without those that failed.
+    most: the number of its videos.
   """
 
   least: int
   most: int
 
 
-def read_parameters(folder):
+def read_parameters(folder: files.PathLike) -> dict[str, Any]:
   """Reads what the shards of a folder were made from and with.
 
   Args:
-    folder: of the shards.
+    folder: the folder of the shards.
 
   Returns:
-    The object in its parameters.json: 'parameters' and 'classes', which are
-    objects, and for each split an object of the numbers 'videos' and 'shards'
-    and of 'sha256'. All of them may be missing. {} if there is no such file.
+    The object in its parameters.json: the version, the objects 'parameters' and
+    'classes', and for each split an object of 'videos', 'shards' (numbers) and
+    'sha256'. Any of these may be missing. {} if there is no such file.
 
   Raises:
     InputError: the file cannot be read, or is not as preprocessing writes it.
@@ -83,19 +84,19 @@ def read_parameters(folder):
   return content
 
 
-def read_failures(path):
+def read_failures(path: files.PathLike) -> list[dict[str, Any]]:
   """Reads which videos a shard lacks.
 
   Args:
-    path: a file of failures; its name without ending is that of the shard.
+    path: a file of failures. Its name without the ending is the shard's.
 
   Returns:
-    A list of objects: 'id', 'shard', 'reason' and more. [] if there is no such
-    file: the shard lacks none.
+    An object of 'id', 'label', 'shard' and 'reason' for each video that is
+    missing. [] if there is no such file, because then none is missing.
 
   Raises:
-    InputError: the file cannot be read, or is not as preprocessing writes it;
-      names the line.
+    InputError: the file cannot be read, or is not as preprocessing writes it.
+      The message names the line.
   """
   path = pathlib.Path(path)
   if not path.exists():
@@ -114,23 +115,29 @@ def read_failures(path):
   return entries
 
 
-def expected(folder, names):
+def expected(
+  folder: files.PathLike, names: Iterable[str]
+) -> dict[str, Expected]:
   """Tells how many records shards should have.
 
   Args:
-    folder: of the shards.
-    names: of some of its shards, without ending.
+    folder: the folder of the shards.
+    names: the names of some of its shards, without their ending.
 
   Returns:
-    name -> `Expected`, for those that parameters.json tells of.
+    Name -> how many records it should have. Shards of a split that
+    parameters.json does not list are left out.
 
   Raises:
     InputError: parameters.json or a file of failures cannot be used, or a name
-      does not go with parameters.json.
+      does not fit the number of shards in parameters.json.
   """
   made, counts = read_parameters(folder), {}
   for name in names:
-    split, number, count = shards.parse_name(name)
+    parsed = shards.parse_name(name)
+    if parsed is None:
+      raise ValueError(f'{name!r} is not the name of a shard')
+    split, number, count = parsed
     if split not in made:
       continue
     if count != made[split]['shards']:
@@ -146,15 +153,19 @@ def expected(folder, names):
   return counts
 
 
-def problems(expectations, framings):
+def problems(
+  expectations: Mapping[str, Expected],
+  framings: Mapping[str, framing.Framing],
+) -> dict[str, str]:
   """Finds the shards that do not hold what they should.
 
   Args:
-    expectations: name of a shard -> its `Expected`.
-    framings: name of a shard -> its `framing.Framing`; the same names and more.
+    expectations: name of a shard -> how many records it should have.
+    framings: name of a shard -> where its records are. All names of
+      `expectations` are among these.
 
   Returns:
-    name -> what is wrong, in words; of the shards that are not whole.
+    Name -> what is wrong, in words. Shards that are whole are left out.
   """
   found = {}
   for name, (least, most) in expectations.items():
@@ -168,17 +179,21 @@ def problems(expectations, framings):
   return found
 
 
-def check(folder, expectations, framings):
+def check(
+  folder: files.PathLike,
+  expectations: Mapping[str, Expected],
+  framings: Mapping[str, framing.Framing],
+) -> None:
   """Refuses shards that do not hold what they should.
 
-  Those that the folder does not know, such as another program's, are let pass
-  with a line in the log.
+  Shards for which nothing is expected are accepted with a line in the log; they
+  may come from another program.
 
   Args:
-    folder: of the shards.
-    expectations: as in `problems`, from before the shards were read: failures
-      are forgotten at any time.
-    framings: as in `problems`.
+    folder: the folder of the shards.
+    expectations: see `problems`. They must be read before the shards are,
+      because another run may add records and forget failures meanwhile.
+    framings: see `problems`.
 
   Raises:
     InputError: a shard does not hold what it should.
@@ -202,8 +217,8 @@ def check(folder, expectations, framings):
 
 
 @contextlib.contextmanager
-def _remedy(remedy):
-  """Adds what to do to the message of an InputError."""
+def _remedy(remedy: str) -> Iterator[None]:
+  """Adds to the message of an InputError what the user should do."""
   try:
     yield
   except errors.InputError as error:

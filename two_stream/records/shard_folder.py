@@ -1,17 +1,18 @@
 """A folder of shards, and what it remembers between runs.
 
-    train-00000-of-02640.tfrecord   a complete shard: it appears at once
+    train-00000-of-02640.tfrecord   a shard; it has this name once it is whole
     label_map.txt
     parameters.json                 what the shards were made from and with
-    failures/train-....jsonl        videos a complete shard lacks, and why
+    failures/train-....jsonl        the videos that a shard lacks, and why
     failures.jsonl                  those files in one
     summary.json                    counts of each split
-    .lock                           which shards a live run writes
+    .lock                           tells which shards a live run writes
 
-The files are the only memory: a run that was killed is continued by looking at
-them. A failures file is written before its shard takes its name and shortened
-after, so at any moment it names at least what the shard lacks. A shard with
-fewer records than that has lost some; see shard_counts.py.
+Nothing else is remembered: a run that was killed is continued by looking at
+these files. A file of failures is written before its shard takes its name, and
+shortened after the shard is extended. So at any moment it names at least the
+videos that the shard lacks. If a shard has fewer records than that leaves, it
+has lost some; see shard_counts.py.
 """
 
 import contextlib
@@ -21,7 +22,7 @@ import hashlib
 import json
 import logging
 import pathlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from two_stream import documents, errors, files
@@ -37,27 +38,27 @@ class ShardFolder:
   """The folder of shards, as one run sees it.
 
   Args:
-    folder: its path; made if missing.
+    folder: its path. The folder is made if it is missing.
 
   Raises:
     InputError: the folder cannot be written.
   """
 
-  def __init__(self, folder):
+  def __init__(self, folder: files.PathLike):
     self.folder = pathlib.Path(folder)
     with files.errors_of_writing(folder, shards.REMEDY_OF_WRITING):
       self._failures_folder.mkdir(parents=True, exist_ok=True)
       self._lock_file = files.open_lock(self.folder / '.lock')
 
-  def path(self, shard):
-    """Where a shard is or will be."""
+  def path(self, shard: shards.Shard) -> pathlib.Path:
+    """Returns where a shard is or will be."""
     return self.folder / f'{shard.name}.tfrecord'
 
-  def damaged(self, plan):
+  def damaged(self, plan: Sequence[shards.Shard]) -> dict[str, str]:
     """Finds shards that are there and do not hold what they should.
 
     Args:
-      plan: list of `shards.Shard`.
+      plan: the shards to look at.
 
     Returns:
       Name of a shard -> what is wrong with it, in words.
@@ -68,24 +69,24 @@ class ShardFolder:
     paths = [self.path(shard) for shard in plan if self.path(shard).exists()]
     return self._look(paths)[1]
 
-  def lacking(self, shard):
-    """Lists the samples that a shard lacks which is there and not damaged.
+  def lacking(self, shard: shards.Shard) -> list[data_set.Sample]:
+    """Lists the samples that are missing in a shard that is not damaged.
 
     Raises:
-      InputError: its file of failures cannot be read.
+      InputError: the shard's file of failures cannot be read.
     """
     failures = shard_counts.read_failures(self._failures(shard))
     ids = {failure['id'] for failure in failures}
     return [sample for sample in shard.samples if sample.id in ids]
 
-  def claim(self, plan):
+  def claim(self, plan: Sequence[shards.Shard]) -> None:
     """Reserves shards for this process until it ends.
 
-    Each shard is one byte of the lock file, so runs that share the work in
-    whatever way cannot write the same file.
+    Each shard has its own byte in the lock file. So two runs cannot write the
+    same shard, however they divide the work.
 
     Args:
-      plan: list of `shards.Shard`.
+      plan: the shards.
 
     Raises:
       InputError: a live run writes one of them.
@@ -137,18 +138,16 @@ class ShardFolder:
       self._write(path, json.dumps({**version, **old, **now}, indent=2) + '\n')
       self._write(self.folder / LABEL_MAP, label_map.to_text(class_names))
 
-  def record_failures(self, shard, failures):
+  def record_failures(
+    self, shard: shards.Shard, failures: Iterable[tuple[data_set.Sample, str]]
+  ) -> None:
     """Remembers which videos a shard lacks.
 
     Args:
-      shard: a `shards.Shard`.
-      failures: list of (`data_set.Sample`, reason); it lacks none
-        if that is empty.
+      shard: the shard.
+      failures: (sample, reason) for each sample that the shard lacks.
     """
     path = self._failures(shard)
-    if not failures:
-      path.unlink(missing_ok=True)
-      return
     entries = [
       {
         'id': sample.id,
@@ -158,19 +157,22 @@ class ShardFolder:
       }
       for sample, reason in failures
     ]
+    if not entries:
+      path.unlink(missing_ok=True)
+      return
     self._write(path, ''.join(f'{json.dumps(entry)}\n' for entry in entries))
 
-  def summarize(self, versions):
+  def summarize(self, versions: Mapping[str, str]) -> dict[str, Any]:
     """Writes failures.jsonl and summary.json; returns the latter's content.
 
-    A shard that lost records since it was written is warned of.
+    If a shard lost records since it was written, a warning is logged.
 
     Args:
-      versions: library -> version, of this run.
+      versions: name of a library -> the version that this run uses.
 
     Returns:
-      A dict: 'parameters', 'versions', and 'splits': split -> counts. 'clips'
-      is the number of records that are there.
+      'parameters', 'versions', and 'splits', an object of the counts of each
+      split. Among the counts, 'clips' is the number of records that are there.
 
     Raises:
       InputError: a file of the folder cannot be read or written.
@@ -196,13 +198,18 @@ class ShardFolder:
       )
     return summary
 
-  def _count(self, split, fingerprint, failures):
-    """Counts of one split over the runs so far."""
-    count = fingerprint['shards']
+  def _count(
+    self,
+    split: str,
+    fingerprint: Mapping[str, Any],
+    failures: Mapping[str, Sequence[Any]],
+  ) -> dict[str, int]:
+    """Counts the videos and records of one split, over all runs so far."""
+    num_shards = fingerprint['shards']
     framings, damaged = self._look(
       path
       for path in sorted(self.folder.glob(f'{split}-*-of-*.tfrecord'))
-      if (shards.parse_name(path.stem) or (None,))[-1] == count
+      if (shards.parse_name(path.stem) or (None,))[-1] == num_shards
     )
     for name, problem in damaged.items():
       logging.warning(
@@ -212,33 +219,36 @@ class ShardFolder:
       )
     return {
       'videos': fingerprint['videos'],
-      'clips': sum(len(each.offsets) for each in framings.values()),
+      'clips': sum(len(found.offsets) for found in framings.values()),
       'failed': sum(len(failures.get(name, ())) for name in framings),
-      'shards': count,
+      'shards': num_shards,
       'shards_written': len(framings),
     }
 
-  def _look(self, paths):
-    """Reads how many records shards have.
+  def _look(
+    self, shard_paths: Iterable[pathlib.Path]
+  ) -> tuple[dict[str, framing.Framing], dict[str, str]]:
+    """Finds the records of shards, and what is wrong with the shards.
 
     Returns:
-      (name -> `framing.Framing`, name -> what is wrong in words).
+      (name of each shard -> where its records are; name of each damaged shard
+      -> what is wrong with it, in words).
     """
-    paths = list(paths)
+    paths = list(shard_paths)
     names = [path.stem for path in paths]
     expectations = shard_counts.expected(self.folder, names)
     framings = dict(zip(names, framing.scan_all(paths)))
     return framings, shard_counts.problems(expectations, framings)
 
-  def _failures(self, shard):
+  def _failures(self, shard: shards.Shard) -> pathlib.Path:
     return self._failures_folder / f'{shard.name}.jsonl'
 
   @property
-  def _failures_folder(self):
+  def _failures_folder(self) -> pathlib.Path:
     return self.folder / shard_counts.FAILURES
 
-  def _write(self, path, text):
-    """Replaces a small file, unless it is the same already."""
+  def _write(self, path: pathlib.Path, text: str) -> None:
+    """Replaces a small file, unless it has this content already."""
     with files.errors_of_writing(path, shards.REMEDY_OF_WRITING):
       files.remove_leftovers(path)
       if path.is_file() and path.read_bytes() == text.encode():
@@ -247,20 +257,20 @@ class ShardFolder:
         stream.write(text)
 
   @contextlib.contextmanager
-  def _alone(self):
-    """Keeps other runs out of the files that all of them write."""
+  def _alone(self) -> Iterator[None]:
+    """Keeps other runs from writing the files that all runs write."""
     self._lock(fcntl.LOCK_EX, 0)
     try:
       yield
     finally:
       self._lock(fcntl.LOCK_UN, 0)
 
-  def _lock(self, operation, byte):
+  def _lock(self, operation: int, byte: int) -> None:
     try:
       fcntl.lockf(self._lock_file, operation, 1, byte)
     except OSError as error:
-      # Some network file systems have no locks. Then nothing but --task_index
-      # keeps runs apart, which is enough for runs started as they should be.
+      # Some network file systems have no locks. There only --task_index keeps
+      # runs apart, which is enough if each task is started once.
       if error.errno not in (errno.ENOSYS, errno.ENOTSUP, errno.ENOLCK):
         raise
 
@@ -311,7 +321,10 @@ def _identity(sample: data_set.Sample) -> list[Any]:
   return [sample.id, sample.label, sample.start, sample.end]
 
 
-def _refuse_change(path, topic, old, new):
+def _refuse_change(
+  path: pathlib.Path, topic: str, old: Mapping[str, Any], new: Mapping[str, Any]
+) -> None:
+  """Raises InputError if a topic of parameters.json is another than before."""
   changes = [
     f'{key} was {old.get(key)!r} and is {new.get(key)!r} now'
     for key in {**old, **new}
@@ -325,5 +338,5 @@ def _refuse_change(path, topic, old, new):
     )
 
 
-def _digest(values):
+def _digest(values: Sequence[Any]) -> str:
   return hashlib.sha256(json.dumps(values).encode()).hexdigest()

@@ -1,76 +1,80 @@
-"""Progress on stderr: often on a terminal, seldom in a log file."""
+"""Progress bars on stderr: often on a terminal, seldom in a log file."""
 
 import sys
 import time
 import weakref
+from collections.abc import Callable, Iterable
+from typing import Any
 
 import tqdm
 
-_bars = weakref.WeakSet()
+_bars: weakref.WeakSet['_Bar'] = weakref.WeakSet()
 
 
-def bar(iterable=None, **options):
+def bar(iterable: Iterable[Any] | None = None, **options: Any) -> tqdm.tqdm:
   """Makes a bar.
 
   Args:
-    iterable: what it counts as it goes by; None to count by hand.
-    **options: of `tqdm.tqdm`.
+    iterable: the bar counts its elements as they are taken; None to count by
+      hand.
+    **options: those of `tqdm.tqdm`.
 
   Returns:
-    The tqdm.tqdm. In a log file each of its states is a line.
+    The bar. In a log file it writes a line for each of its states.
   """
   terminal = sys.stderr.isatty()
   made = _Bar(
     iterable,
     file=sys.stderr if terminal else _Log(),
     mininterval=0.5 if terminal else 30,
-    miniters=1,  # Else it counts how many there are to an interval, and waits.
+    # Otherwise tqdm would look at the clock only after several elements.
+    miniters=1,
     **options,
   )
   _bars.add(made)
   return made
 
 
-def make_room():
-  """Takes the bars off the terminal, for a line that is about to be printed.
+def make_room() -> None:
+  """Takes the bars off the terminal before a line is printed there.
 
-  They come back as they go on.
+  Each bar appears again when it counts its next element.
   """
   if sys.stderr.isatty():
-    for each in list(_bars):
-      each.clear()
+    for shown in list(_bars):
+      shown.clear()
 
 
 class _Bar(tqdm.tqdm):
-  """A bar that goes by the monotonic clock.
+  """A bar that uses the monotonic clock.
 
-  tqdm's goes by the wall clock: where that is set back by an hour, the bar
+  tqdm uses the wall clock. If that clock is set back by an hour, tqdm's bar
   stands still for an hour.
   """
 
   @property
-  def _time(self):
+  def _time(self) -> Callable[[], float]:
     return time.monotonic
 
   @_time.setter
-  def _time(self, clock):
+  def _time(self, clock: Callable[[], float]) -> None:
     """Ignores the clock that tqdm sets."""
 
 
 class _Log:
-  """Takes what a bar writes over its last state as lines of stderr."""
+  """Writes each state of a bar as a line of stderr."""
 
   @property
-  def encoding(self):
-    """Decides whether bars are drawn in blocks or in ASCII."""
+  def encoding(self) -> str:
+    """By this tqdm decides whether it draws with blocks or in ASCII."""
     return sys.stderr.encoding
 
-  def write(self, text):
-    """Writes a state, and nothing for the blanks that wipe one out."""
+  def write(self, text: str) -> None:
+    """Writes a state; ignores the blanks that are to wipe out a state."""
     state = text.strip()
     if state:
       sys.stderr.write(f'{state}\n')
 
-  def flush(self):
-    """Shows what was written."""
+  def flush(self) -> None:
+    """Passes on what was written."""
     sys.stderr.flush()

@@ -17,6 +17,7 @@ from absl import flags
 from two_stream import cli, recipe
 from two_stream.evaluation import (
   data_directory,
+  fusion,
   ranking,
   report_page,
   sample_clips,
@@ -77,23 +78,15 @@ def main():
   rate = data_directory.frames_per_second(_DATA_DIR.value)
   clips = sample_clips.load(sample, evaluation.streams, rate)
   cli.start_tensorflow()
-  names = class_names(paths.values())
+  from two_stream.evaluation import network_classes  # noqa: PLC0415
+
+  names = network_classes.names(
+    _DATA_DIR.value, _EVAL_TYPE.value, paths.values()
+  )
   logits = stream_logits(paths, clips)
-  print_top_classes(sum(logits.values()), names)
+  print_top_classes(fusion.add(logits), names)
   if _REPORT.value:
     report_page.write(_REPORT.value, sample, clips, logits, names, rate)
-
-
-def class_names(paths):
-  """The label map, which has to fit every checkpoint."""
-  from two_stream.networks import checkpoints  # noqa: PLC0415
-
-  for path in paths:
-    num_classes = checkpoints.describe(path).num_classes
-    names = data_directory.class_names(
-      _DATA_DIR.value, _EVAL_TYPE.value, num_classes
-    )
-  return names
 
 
 def stream_logits(paths, clips):

@@ -6,10 +6,10 @@ count nowhere.
 
 import numpy as np
 
-from two_stream.evaluation import ranking
+from two_stream.evaluation import fusion, ranking
 from two_stream.records import schema
 
-ROWS = {'rgb': 'RGB-I3D', 'flow': 'Flow-I3D', 'joint': 'Two-Stream I3D'}
+ROWS = {'rgb': 'RGB-I3D', 'flow': 'Flow-I3D', fusion.JOINT: 'Two-Stream I3D'}
 COLUMNS = {'imagenet': 'from ImageNet', 'scratch': 'from scratch'}
 _CORNER = 'Model'
 

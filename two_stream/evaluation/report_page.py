@@ -9,7 +9,7 @@ import pathlib
 import string
 
 from two_stream import errors, files
-from two_stream.evaluation import accuracy, animations, ranking
+from two_stream.evaluation import accuracy, animations, fusion, ranking
 from two_stream.video import resampling
 
 _NUM_CLASSES = 5
@@ -84,11 +84,12 @@ def write(path, sample, clips, logits, names, frames_per_second):
 
 def make(sample, clips, logits, names, frames_per_second):
   """Makes the text of the page; arguments as of `write`."""
-  if len(logits) > 1:
-    logits = {'joint': sum(logits.values()), **logits}
+  combined = fusion.with_joint(logits)
+  # What both streams say together is the title, and comes before each alone.
+  streams = sorted(combined, key=lambda stream: stream != fusion.JOINT)
   answers = {
-    stream: ranking.top_classes(values, names, _NUM_CLASSES)
-    for stream, values in logits.items()
+    stream: ranking.top_classes(combined[stream], names, _NUM_CLASSES)
+    for stream in streams
   }
   best = next(iter(answers.values()))[0]
   num_frames = next(iter(clips.values())).shape[1]

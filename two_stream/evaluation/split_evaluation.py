@@ -13,7 +13,12 @@ import numpy as np
 
 from two_stream import errors, identity, recipe
 from two_stream.datasets import data_set
-from two_stream.evaluation import clip_batches, data_directory, logit_parts
+from two_stream.evaluation import (
+  clip_batches,
+  data_directory,
+  logit_parts,
+  network_classes,
+)
 from two_stream.networks import checkpoint_files, checkpoints, classifier
 from two_stream.records import (
   clips,
@@ -83,11 +88,11 @@ def class_names(data_dir, networks, records_dir):
   Raises:
     InputError: if it does not fit. Another frame rate is only warned of.
   """
-  for streams in networks.values():
-    for path in streams.values():
-      names = data_directory.class_names(
-        data_dir, 'joint', checkpoints.describe(path).num_classes
-      )
+  names = network_classes.names(
+    data_dir,
+    'joint',
+    [path for streams in networks.values() for path in streams.values()],
+  )
   of_records = pathlib.Path(records_dir, shard_folder.LABEL_MAP)
   if (
     of_records.exists() and shard_folder.read_class_names(records_dir) != names

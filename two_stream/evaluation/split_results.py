@@ -12,7 +12,7 @@ import pathlib
 import numpy as np
 
 from two_stream import errors, files
-from two_stream.evaluation import accuracy, confusion_picture
+from two_stream.evaluation import accuracy, confusion_picture, fusion
 from two_stream.records import schema
 
 
@@ -32,7 +32,7 @@ def report(folder, split, class_names, logits):
     InputError: a file cannot be written.
   """
   folder = pathlib.Path(folder)
-  combined = with_joint(logits.networks)
+  combined = _by_initialization(logits.networks)
   accuracies = {
     initialization: {
       stream: accuracy.top_k(values, logits.labels)
@@ -59,23 +59,22 @@ def report(folder, split, class_names, logits):
   ]
 
 
-def with_joint(networks):
-  """Adds what both streams say together: the sum of their logits.
+def _by_initialization(networks):
+  """Groups logits, and adds those of both streams together.
 
   Args:
     networks: `split_evaluation.Network` -> float32 [N, classes].
 
   Returns:
-    initialization -> stream -> logits; where there are both streams, 'joint' is
-    one more.
+    initialization -> what `fusion.with_joint` returns.
   """
-  combined = {}
+  streams = {}
   for (initialization, stream), logits in networks.items():
-    combined.setdefault(initialization, {})[stream] = logits
-  for streams in combined.values():
-    if len(streams) > 1:
-      streams['joint'] = sum(streams.values())
-  return combined
+    streams.setdefault(initialization, {})[stream] = logits
+  return {
+    initialization: fusion.with_joint(logits)
+    for initialization, logits in streams.items()
+  }
 
 
 def _logits_file(logits):

@@ -127,15 +127,23 @@ def test_a_link_to_parameters_that_are_gone_is_not_taken_for_none(data):
 def test_networks_are_those_there_is_every_checkpoint_of(data, caplog):
   found = data_directory.networks(data, 'joint')
   checkpoints = data / 'checkpoints'
-  assert found == {
-    'scratch': {
-      stream: checkpoints / f'{stream}_scratch' / 'model.ckpt'
-      for stream in ('rgb', 'flow')
-    }
-  }
+  assert found == [
+    data_directory.Network(
+      initialization='scratch',
+      stream=stream,
+      checkpoint=checkpoints / f'{stream}_scratch' / 'model.ckpt',
+    )
+    for stream in ('rgb', 'flow')
+  ]
+  assert [network.name for network in found] == ['rgb_scratch', 'flow_scratch']
   assert 'left out: checkpoint ' in caplog.text
   assert 'flow_imagenet' in caplog.text
-  assert list(data_directory.networks(data, 'rgb')) == ['imagenet', 'scratch']
-  assert list(data_directory.networks(data, 'rgb', False)) == ['scratch']
+
+  def initializations(*arguments):
+    networks = data_directory.networks(data, *arguments)
+    return [network.initialization for network in networks]
+
+  assert initializations('rgb') == ['imagenet', 'scratch']
+  assert initializations('rgb', False) == ['scratch']
   with pytest.raises(errors.InputError, match='flow_imagenet'):
     data_directory.networks(data, 'joint', True)

@@ -7,7 +7,7 @@ checkpoints/rgb_scratch_kin600/model.ckpt.*
 [parameters.json]
 """
 
-import collections
+import dataclasses
 import logging
 import os
 import pathlib
@@ -17,20 +17,53 @@ from two_stream.datasets import label_map
 from two_stream.records import shard_folder
 from two_stream.video import resampling
 
-Evaluation = collections.namedtuple('Evaluation', 'streams label_map suffix')
-Evaluation.__doc__ = """What one --eval_type stands for.
 
-streams: keys of `recipe.STREAMS`, whose logits are added.
-label_map: file name in the data directory.
-suffix: end of the checkpoint's name instead of _imagenet or _scratch, or ''.
-"""
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Evaluation:
+  """What one --eval_type stands for.
+
+  Attributes:
+    streams: keys of `recipe.STREAMS`, whose logits are added.
+    label_map: file name of the label map in the data directory.
+    suffix: how the name of the checkpoint's folder ends if there is only one
+      initialization; None if the name ends in the initialization.
+  """
+
+  streams: tuple[str, ...]
+  label_map: str = 'label_map.txt'
+  suffix: str | None = None
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Network:
+  """One trained network of a data directory.
+
+  Attributes:
+    initialization: one of `INITIALIZATIONS`.
+    stream: a key of `recipe.STREAMS`.
+    checkpoint: the prefix of its checkpoint.
+  """
+
+  initialization: str
+  stream: str
+  checkpoint: pathlib.Path
+
+  @property
+  def name(self) -> str:
+    """Its name in files and on the terminal, such as 'rgb_imagenet'."""
+    return f'{self.stream}_{self.initialization}'
+
 
 EVALUATIONS = {
-  'rgb': Evaluation(('rgb',), 'label_map.txt', ''),
-  'flow': Evaluation(('flow',), 'label_map.txt', ''),
-  'joint': Evaluation(('rgb', 'flow'), 'label_map.txt', ''),
-  # Kinetics-600, which DeepMind trained from scratch alone.
-  'rgb600': Evaluation(('rgb',), 'label_map_600.txt', 'scratch_kin600'),
+  'rgb': Evaluation(streams=('rgb',)),
+  'flow': Evaluation(streams=('flow',)),
+  'joint': Evaluation(streams=('rgb', 'flow')),
+  # DeepMind trained the Kinetics-600 network from scratch only.
+  'rgb600': Evaluation(
+    streams=('rgb',),
+    label_map='label_map_600.txt',
+    suffix='scratch_kin600',
+  ),
 }
 
 INITIALIZATIONS = ('imagenet', 'scratch')
@@ -42,20 +75,26 @@ _KINETICS = (
 )
 
 
-def checkpoint(data_dir, eval_type, stream, imagenet_pretrained):
-  """Gives the prefix of a stream's checkpoint.
+def checkpoint(
+  data_dir: str | os.PathLike[str],
+  eval_type: str,
+  stream: str,
+  imagenet_pretrained: bool,
+) -> pathlib.Path:
+  """Finds the checkpoint of a stream.
 
   Args:
     data_dir: the data directory.
     eval_type: a key of `EVALUATIONS`.
-    stream: one of its streams.
-    imagenet_pretrained: which of the two initializations, where there are two.
+    stream: one of the streams of that evaluation.
+    imagenet_pretrained: whether to take the network that started from ImageNet
+      weights or the one from scratch. rgb600 has only one network.
 
   Returns:
-    A pathlib.Path, such as data/checkpoints/rgb_imagenet/model.ckpt.
+    The checkpoint's prefix, such as data/checkpoints/rgb_imagenet/model.ckpt.
 
   Raises:
-    InputError: if there is no such checkpoint; says which there are.
+    InputError: there is no such checkpoint. The message lists those there are.
   """
   initialization = 'imagenet' if imagenet_pretrained else 'scratch'
   suffix = EVALUATIONS[eval_type].suffix or initialization
@@ -72,30 +111,41 @@ def checkpoint(data_dir, eval_type, stream, imagenet_pretrained):
   return path
 
 
-def networks(data_dir, eval_type, imagenet_pretrained=None):
-  """Gives the checkpoints of an evaluation, for each initialization.
+def networks(
+  data_dir: str | os.PathLike[str],
+  eval_type: str,
+  imagenet_pretrained: bool | None = None,
+) -> list[Network]:
+  """Lists the networks that an evaluation takes.
 
   Args:
     data_dir: the data directory.
     eval_type: 'rgb', 'flow' or 'joint'.
-    imagenet_pretrained: which initialization; None: those of which there is
-      every checkpoint, with a warning of one that is left out.
+    imagenet_pretrained: True or False chooses one initialization. None takes
+      every initialization that has a checkpoint for each stream, and warns of
+      an initialization that is left out.
 
   Returns:
-    'imagenet' or 'scratch', or both -> stream -> the checkpoint's prefix.
+    The networks, those from ImageNet first; for each initialization one network
+    per stream.
 
   Raises:
-    InputError: if there is none.
+    InputError: there is no such network.
   """
-  found, problems = {}, []
+  found: list[Network] = []
+  problems = []
   for initialization in INITIALIZATIONS:
     is_imagenet = initialization == 'imagenet'
     if imagenet_pretrained in (None, is_imagenet):
       try:
-        found[initialization] = {
-          stream: checkpoint(data_dir, eval_type, stream, is_imagenet)
+        found += [
+          Network(
+            initialization=initialization,
+            stream=stream,
+            checkpoint=checkpoint(data_dir, eval_type, stream, is_imagenet),
+          )
           for stream in EVALUATIONS[eval_type].streams
-        }
+        ]
       except errors.InputError as error:
         problems.append(error)
   if not found:
@@ -105,19 +155,21 @@ def networks(data_dir, eval_type, imagenet_pretrained=None):
   return found
 
 
-def class_names(data_dir, eval_type, num_classes):
+def class_names(
+  data_dir: str | os.PathLike[str], eval_type: str, num_classes: int
+) -> list[str]:
   """Reads the label map of an evaluation.
 
   Args:
     data_dir: the data directory.
     eval_type: a key of `EVALUATIONS`.
-    num_classes: as the checkpoint has it.
+    num_classes: how many classes the checkpoint has.
 
   Returns:
-    A list of `num_classes` names, in the order of the logits.
+    The `num_classes` class names, in the order of the logits.
 
   Raises:
-    InputError: if the file cannot be read or has another number of names.
+    InputError: the file cannot be read or has another number of names.
   """
   path = pathlib.Path(data_dir, EVALUATIONS[eval_type].label_map)
   names = label_map.read(path)
@@ -129,11 +181,15 @@ def class_names(data_dir, eval_type, num_classes):
   return names
 
 
-def default_sample(data_dir):
-  """Gives the sample of a data directory: a video, or a PREFIX of arrays.
+def default_sample(data_dir: str | os.PathLike[str]) -> pathlib.Path:
+  """Finds the sample of a data directory.
+
+  Returns:
+    The path of the video sample.webm; without one, the PREFIX of the only pair
+    of arrays PREFIX_rgb.npy and PREFIX_flow.npy.
 
   Raises:
-    InputError: if there is none, or there are several pairs of arrays.
+    InputError: there is no sample, or there are several pairs of arrays.
   """
   folder = pathlib.Path(data_dir)
   video = folder / 'sample.webm'
@@ -152,18 +208,19 @@ def default_sample(data_dir):
   return prefixes[0]
 
 
-def frames_per_second(data_dir):
+def frames_per_second(data_dir: str | os.PathLike[str]) -> int | None:
   """Reads how many frames a second the networks were trained on.
 
   Args:
-    data_dir: the data directory. Its parameters.json is that of the folder of
-      records; where there is none, clips are prepared as DeepMind's.
+    data_dir: the data directory. Its parameters.json is a copy of the one in
+      the folder of records. Without this file, the rate is that of DeepMind's
+      networks, 25.
 
   Returns:
-    The rate, or None: each video's own frames.
+    The rate; None if each video keeps its own.
 
   Raises:
-    InputError: the file is damaged or does not tell.
+    InputError: the file is damaged or does not contain the rate.
   """
   path = pathlib.Path(data_dir, shard_folder.PARAMETERS)
   if not os.path.lexists(path):

@@ -32,26 +32,19 @@ from two_stream.terminal import progress
 from two_stream.video import resampling
 
 
-class Network(NamedTuple):
-  """One network to evaluate."""
-
-  initialization: str
-  stream: str
-
-
 class Logits(NamedTuple):
   """What the networks say of the clips of a split that all of them could read.
 
   Attributes:
     ids: str [N].
     labels: int32 [N]; `schema.NO_LABEL` where there is none.
-    networks: `Network` -> float32 [N, classes].
+    networks: `data_directory.Network` -> float32 [N, classes].
     damaged: list of `Damage`.
   """
 
   ids: np.ndarray
   labels: np.ndarray
-  networks: dict
+  networks: dict[data_directory.Network, np.ndarray]
   damaged: list
 
 
@@ -79,7 +72,7 @@ def class_names(data_dir, networks, records_dir):
 
   Args:
     data_dir: the data directory.
-    networks: as `data_directory.networks` gives them.
+    networks: list of `data_directory.Network`.
     records_dir: folder of the shards.
 
   Returns:
@@ -91,7 +84,7 @@ def class_names(data_dir, networks, records_dir):
   names = network_classes.names(
     data_dir,
     'joint',
-    [path for streams in networks.values() for path in streams.values()],
+    [network.checkpoint for network in networks],
   )
   of_records = pathlib.Path(records_dir, shard_folder.LABEL_MAP)
   if (
@@ -121,7 +114,7 @@ def compute(networks, class_names, records_dir, split, parts_dir):
   is kept then of what was computed.
 
   Args:
-    networks: as `data_directory.networks` gives them.
+    networks: list of `data_directory.Network`.
     class_names: of the networks, in the order of the logits.
     records_dir: folder of the shards.
     split: which of its splits.
@@ -135,23 +128,17 @@ def compute(networks, class_names, records_dir, split, parts_dir):
   """
   contents = _Shards(record_index.of_split(records_dir, split))
   parts = {}
-  checkpoint_of = {
-    Network(initialization, stream): path
-    for initialization, streams in networks.items()
-    for stream, path in streams.items()
-  }
   with progress.bar(
-    total=len(contents.index) * len(checkpoint_of), unit='clip'
+    total=len(contents.index) * len(networks), unit='clip'
   ) as bar:
-    for network, checkpoint in checkpoint_of.items():
-      name = f'{network.stream}_{network.initialization}'
-      bar.set_description(name)
-      folder = pathlib.Path(parts_dir, name)
+    for network in networks:
+      bar.set_description(network.name)
+      folder = pathlib.Path(parts_dir, network.name)
       for shard, part in _parts(
-        network, checkpoint, len(class_names), contents, folder, bar
+        network, len(class_names), contents, folder, bar
       ):
         parts[network, shard] = part
-  return _combine(contents, list(checkpoint_of), parts)
+  return _combine(contents, networks, parts)
 
 
 class _Shards:
@@ -183,9 +170,9 @@ class _Shards:
     return self._identities[shard]
 
 
-def _parts(network, checkpoint, num_classes, contents, folder, bar):
+def _parts(network, num_classes, contents, folder, bar):
   """Yields (shard, `logit_parts.Part`) of one network, read or computed."""
-  seen = identity.Identity(*checkpoint_files.load(checkpoint).files)
+  seen = identity.Identity(*checkpoint_files.load(network.checkpoint).files)
   store = logit_parts.Parts(folder, seen.digest, num_classes)
   classify = None
   for shard in contents.index.paths:
@@ -196,18 +183,21 @@ def _parts(network, checkpoint, num_classes, contents, folder, bar):
       bar.initial += len(index)  # For the time that is left.
       bar.update(len(index))
     else:
-      classify = classify or _load(network, checkpoint, num_classes, seen)
+      classify = classify or _load(network, num_classes, seen)
       part = _classify(classify, network.stream, index, num_classes, bar)
       shard_seen.check()
       store.write(shard, shard_seen.digest, part)
     yield shard, part
 
 
-def _load(network, checkpoint, num_classes, seen):
-  """Loads a checkpoint of this identity and number of classes."""
-  classify = classifier.load(checkpoint, recipe.STREAMS[network.stream].scope)
-  if checkpoints.describe(checkpoint).num_classes != num_classes:
-    raise identity.changed(checkpoint)  # It had them when it was checked.
+def _load(network, num_classes, seen):
+  """Loads a network, whose checkpoint must not have changed since `seen`."""
+  classify = classifier.load(
+    network.checkpoint, recipe.STREAMS[network.stream].scope
+  )
+  # The number of classes was right when the label map was read.
+  if checkpoints.describe(network.checkpoint).num_classes != num_classes:
+    raise identity.changed(network.checkpoint)
   seen.check()
   return classify
 

@@ -63,14 +63,14 @@ def _by_initialization(networks):
   """Groups logits, and adds those of both streams together.
 
   Args:
-    networks: `split_evaluation.Network` -> float32 [N, classes].
+    networks: `data_directory.Network` -> float32 [N, classes].
 
   Returns:
     initialization -> what `fusion.with_joint` returns.
   """
   streams = {}
-  for (initialization, stream), logits in networks.items():
-    streams.setdefault(initialization, {})[stream] = logits
+  for network, logits in networks.items():
+    streams.setdefault(network.initialization, {})[network.stream] = logits
   return {
     initialization: fusion.with_joint(logits)
     for initialization, logits in streams.items()
@@ -83,10 +83,7 @@ def _logits_file(logits):
     content,
     ids=logits.ids,
     labels=logits.labels,
-    **{
-      f'{network.stream}_{network.initialization}': values
-      for network, values in logits.networks.items()
-    },
+    **{network.name: values for network, values in logits.networks.items()},
   )
   return content.getvalue()
 

@@ -111,6 +111,28 @@ def checkpoint(
   return path
 
 
+def stream_checkpoints(
+  data_dir: str | os.PathLike[str], eval_type: str, imagenet_pretrained: bool
+) -> dict[str, pathlib.Path]:
+  """Finds the checkpoint of each stream of an evaluation.
+
+  Args:
+    data_dir: the data directory.
+    eval_type: a key of `EVALUATIONS`.
+    imagenet_pretrained: see `checkpoint`.
+
+  Returns:
+    stream -> the checkpoint's prefix.
+
+  Raises:
+    InputError: a checkpoint is missing.
+  """
+  return {
+    stream: checkpoint(data_dir, eval_type, stream, imagenet_pretrained)
+    for stream in EVALUATIONS[eval_type].streams
+  }
+
+
 def networks(
   data_dir: str | os.PathLike[str],
   eval_type: str,
@@ -138,16 +160,14 @@ def networks(
     is_imagenet = initialization == 'imagenet'
     if imagenet_pretrained in (None, is_imagenet):
       try:
-        found += [
-          Network(
-            initialization=initialization,
-            stream=stream,
-            checkpoint=checkpoint(data_dir, eval_type, stream, is_imagenet),
-          )
-          for stream in EVALUATIONS[eval_type].streams
-        ]
+        paths = stream_checkpoints(data_dir, eval_type, is_imagenet)
       except errors.InputError as error:
         problems.append(error)
+        continue
+      found += [
+        Network(initialization=initialization, stream=stream, checkpoint=path)
+        for stream, path in paths.items()
+      ]
   if not found:
     raise problems[0]
   for problem in problems:

@@ -77,7 +77,7 @@ def forward(clip_shape: Shape, dtype: str) -> tuple[Callable[[], Any], int]:
   net = i3d.InceptionI3d(_CLASSES)
   net(clip[:, : i3d.MIN_FRAMES], is_training=False)
   description = checkpoints.Description(_CLASSES, clip_shape[-1], 1.0, '', ())
-  classify = classifier.compiled(net, description, dtype)
+  classify = classifier.Classifier(net, description, dtype)
   return lambda: classify(clip), forward_operations(clip_shape)
 
 

@@ -19,7 +19,7 @@ def of_clips(classify, stream, elements):
   """Classifies clips.
 
   Args:
-    classify: an `classifier.load`.
+    classify: a `classifier.Classifier`.
     stream: a key of `recipe.STREAMS`.
     elements: NumPy elements of `clips.test_clips`.
 

@@ -1,12 +1,19 @@
-"""From a checkpoint to a function that classifies clips, made to be fast.
+"""From a checkpoint to an object that classifies clips, made to be fast.
 
 At inference BatchNorm is `x * scale + offset` with constants, so it is folded
 into the convolution before it: w' = w * scale, b' = offset. The network then
-makes one pass over its activations where it made two, in less memory, and runs
-in bfloat16, for which TensorFlow has no fused BatchNorm on CPUs.
+makes one pass over its activations where it made two, in less memory. It also
+runs in bfloat16, for which TensorFlow has no fused BatchNorm on CPUs.
+
+    classify = classifier.load('rgb_imagenet/model.ckpt', 'RGB')
+    logits = classify(clip)
+    features = classify.endpoints(clip, ['Mixed_5c'])['Mixed_5c']
+    tf.saved_model.save(classify, 'rgb_saved_model')
 """
 
 import functools
+import os
+from collections.abc import Iterable
 
 import numpy as np
 import tensorflow as tf
@@ -20,92 +27,166 @@ _FOLDED_UNIT = functools.partial(
 )
 
 
-def load(path, scope, precision='float32'):
-  """Loads a network.
+class Classifier(tf.Module):
+  """A trained network, folded and compiled.
+
+  The object can be called with NumPy arrays. `tf.saved_model.save` saves the
+  object with its attribute `logits`, which others can load without this code.
+
+  Attributes:
+    logits: the forward pass as a `tf.function`: float32 clip
+      [B, T, 224, 224, C], values in [-1, 1], T >= 9 -> float32 [B, classes].
+      It is compiled once, for any B and T.
+  """
+
+  def __init__(
+    self,
+    net: i3d.InceptionI3d,
+    description: checkpoints.Description,
+    precision: str = 'float32',
+    name: str = 'the network',
+  ) -> None:
+    """Folds a network; the network itself stays as it is.
+
+    Args:
+      net: the network, whose variables exist already.
+      description: its `checkpoints.Description`.
+      precision: of weights and activations, 'float32' or 'bfloat16'.
+      name: what error messages call the network, such as its path.
+
+    Raises:
+      InputError: the weights are so large that the folded ones overflow.
+    """
+    super().__init__(name='classifier')
+    self._network_name = name
+    dtype = tf.as_dtype(precision)
+    network = fold(net, description, dtype)
+    checkpoints.check_values(
+      name, {v.name: v.numpy() for v in network.variables}
+    )
+    clip_spec = tf.TensorSpec([None, None, 224, 224, description.channels])
+
+    # Closures over the network, not methods: an object in a circle of
+    # references would keep its memory for longer.
+    def logits(clip: tf.Tensor) -> tf.Tensor:
+      return network(tf.cast(clip, dtype), is_training=False)[0]
+
+    def endpoints(
+      clip: tf.Tensor, names: tuple[str, ...]
+    ) -> dict[str, tf.Tensor]:
+      net, outputs = network(tf.cast(clip, dtype), is_training=False)
+      outputs['Predictions'] = tf.nn.softmax(net)
+      return {name: tf.cast(outputs[name], tf.float32) for name in names}
+
+    self._network = network
+    self._clip_spec = clip_spec
+    self.logits = tf.function(
+      logits, input_signature=[clip_spec], autograph=False
+    )
+    self._endpoints = tf.function(endpoints, autograph=False)
+
+  def __call__(self, clip: np.ndarray) -> np.ndarray:
+    """Classifies clips.
+
+    Args:
+      clip: float32 [B, T, 224, 224, C], values in [-1, 1], T >= 9.
+
+    Returns:
+      The logits, float32 [B, classes].
+
+    Raises:
+      ValueError: the clips have fewer than 9 frames.
+      InputError: the logits are not finite.
+    """
+    _check_length(clip)
+    return self._finite('logits', self.logits(clip))
+
+  def endpoints(
+    self, clip: np.ndarray, names: Iterable[str]
+  ) -> dict[str, np.ndarray]:
+    """Computes the outputs of named layers, in one pass.
+
+    What the outputs do not need is not computed. The function is compiled once
+    for each choice of names.
+
+    Args:
+      clip: as in `__call__`.
+      names: some of `i3d.InceptionI3d.VALID_ENDPOINTS`, such as 'Mixed_5c'.
+
+    Returns:
+      name -> float32 array. The shapes are those of the network's endpoints:
+      [B, T', H', W', channels], or [B, classes] of Logits and Predictions.
+
+    Raises:
+      ValueError: a name is unknown, or the clips have fewer than 9 frames.
+      InputError: an output is not finite.
+    """
+    names = tuple(dict.fromkeys(names))
+    unknown = set(names) - set(i3d.InceptionI3d.VALID_ENDPOINTS)
+    if unknown:
+      raise ValueError(
+        f'unknown endpoints {", ".join(sorted(unknown))}; there are '
+        f'{", ".join(i3d.InceptionI3d.VALID_ENDPOINTS)}'
+      )
+    _check_length(clip)
+    # A concrete function is kept for each choice of names, whatever B and T.
+    run = self._endpoints.get_concrete_function(self._clip_spec, names)
+    outputs = run(tf.convert_to_tensor(clip, tf.float32))
+    return {name: self._finite(name, outputs[name]) for name in names}
+
+  def _finite(self, name: str, output: tf.Tensor) -> np.ndarray:
+    """Returns an output as an array; raises InputError if it is not finite."""
+    values = output.numpy()
+    if not np.isfinite(values).all():
+      raise errors.InputError(
+        f'{self._network_name}: {name} are not finite; take a checkpoint from '
+        'before its training went wrong'
+      )
+    return values
+
+
+def load(
+  path: str | os.PathLike[str], scope: str, precision: str = 'float32'
+) -> Classifier:
+  """Loads the classifier of a checkpoint.
 
   Args:
-    path: a checkpoint's prefix.
-    scope: 'RGB' or 'Flow', the stream it must be of.
-    precision: 'float32' or 'bfloat16'.
-
-  Returns:
-    A function: clip [B, T, 224, 224, C], values in [-1, 1], T >= 9 -> logits
-    [B, classes], float32 arrays both. It is compiled once, for any B and T. It
-    raises ValueError for shorter clips, and InputError if logits are not
-    finite.
+    path: the checkpoint's prefix.
+    scope: 'RGB' or 'Flow', the stream that the checkpoint must be of.
+    precision: of weights and activations, 'float32' or 'bfloat16'.
 
   Raises:
-    InputError: if the checkpoint cannot be used.
+    InputError: the checkpoint cannot be used.
   """
   description = checkpoints.describe(path)
   net = i3d.InceptionI3d(
     description.num_classes, depth_multiplier=description.depth_multiplier
   )
   checkpoints.restore(net, path, scope)
-  return compiled(net, description, precision, path)
+  return Classifier(net, description, precision, str(path))
 
 
-def compiled(net, description, precision='float32', name='the network'):
-  """Folds and compiles a network.
-
-  Args:
-    net: an `i3d.InceptionI3d` with its variables.
-    description: its `checkpoints.Description`.
-    precision: as in `load`.
-    name: what to call the network in messages, such as its path.
-
-  Returns:
-    As `load`.
-
-  Raises:
-    InputError: if its weights are so large that the folded ones overflow.
-  """
-  dtype = tf.as_dtype(precision)
-  folded = fold(net, description, dtype)
-  checkpoints.check_values(name, {v.name: v.numpy() for v in folded.variables})
-
-  @tf.function(
-    input_signature=[
-      tf.TensorSpec([None, None, 224, 224, description.channels])
-    ],
-    autograph=False,
-  )
-  def run(clip):
-    return folded(tf.cast(clip, dtype), is_training=False)[0]
-
-  def classify(clip):
-    if clip.shape[1] < i3d.MIN_FRAMES:
-      raise ValueError(
-        f'a clip needs at least {i3d.MIN_FRAMES} frames to give logits, and '
-        f'this one has {clip.shape[1]}'
-      )
-    logits = run(clip).numpy()
-    if not np.isfinite(logits).all():
-      raise errors.InputError(
-        f'{name}: logits are not finite; take a checkpoint from before its '
-        'training went wrong'
-      )
-    return logits
-
-  return classify
-
-
-def fold(net, description, dtype=tf.float32):
-  """Copies a network without its BatchNorms.
+def fold(
+  net: i3d.InceptionI3d,
+  description: checkpoints.Description,
+  dtype: tf.DType = tf.float32,
+) -> i3d.InceptionI3d:
+  """Copies a network, with its BatchNorms folded into the convolutions.
 
   Args:
-    net: an `i3d.InceptionI3d` with its variables.
+    net: the network, whose variables exist already.
     description: its `checkpoints.Description`.
-    dtype: of the copy. The logits are float32 in any case.
+    dtype: of the copy's weights. The logits are float32 in any case.
 
   Returns:
-    An `i3d.InceptionI3d` that gives the same logits for clips of `dtype`.
+    A network that gives the same logits for clips of `dtype`.
   """
   folded = i3d.InceptionI3d(
     description.num_classes,
     depth_multiplier=description.depth_multiplier,
     unit=_FOLDED_UNIT,
   )
+  # Layers make their variables when they are called; the smallest clip will do.
   folded(
     tf.zeros([1, i3d.MIN_FRAMES, 193, 193, description.channels], dtype),
     is_training=False,
@@ -117,11 +198,21 @@ def fold(net, description, dtype=tf.float32):
   return folded
 
 
-def _units(net):
+def _check_length(clip: np.ndarray) -> None:
+  """Raises ValueError if a clip has too few frames."""
+  if clip.shape[1] < i3d.MIN_FRAMES:
+    raise ValueError(
+      f'a clip needs at least {i3d.MIN_FRAMES} frames to give logits, and '
+      f'this one has {clip.shape[1]}'
+    )
+
+
+def _units(net: i3d.InceptionI3d) -> list[i3d.Unit3D]:
   return [unit for unit in net.submodules if isinstance(unit, i3d.Unit3D)]
 
 
-def _folded_weights(unit):
+def _folded_weights(unit: i3d.Unit3D) -> tuple[tf.Tensor, tf.Tensor]:
+  """Returns weights and bias of a unit without BatchNorm that does the same."""
   norm = unit.batch_norm
   if norm is None:
     return unit.conv.w, unit.conv.b

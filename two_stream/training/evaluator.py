@@ -143,7 +143,7 @@ def _state(paths):
 
 
 def _read_unchanged(path, step, scope):
-  """Loads the network of a training checkpoint, see `classifier.load`.
+  """Loads the `classifier.Classifier` of a training checkpoint.
 
   Training and others may remove or replace a checkpoint at any moment.
 
@@ -171,7 +171,7 @@ def evaluate(classify, stream, index):
   """Classifies a split with one stream.
 
   Args:
-    classify: an `classifier.load`.
+    classify: a `classifier.Classifier`.
     stream: a key of `recipe.STREAMS`.
     index: a `record_index.RecordIndex`.
 

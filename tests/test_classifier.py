@@ -1,8 +1,9 @@
-"""The fast classifier against the plain network."""
+"""The fast classifier against the plain network, and what is asked of it."""
 
 import numpy as np
 import pytest
 import reference
+import small_networks
 import tensorflow as tf
 
 import i3d
@@ -76,7 +77,7 @@ def test_weights_that_overflow_when_folded_are_refused(small):
   unit.conv.w.assign(tf.fill(unit.conv.w.shape, 1e38))
   unit.batch_norm.moving_variance.assign(0 * unit.batch_norm.moving_variance)
   with pytest.raises(errors.InputError, match='my.ckpt: .* is not finite'):
-    classifier.compiled(net, description, name='my.ckpt')
+    classifier.Classifier(net, description, name='my.ckpt')
   for variable, value in zip(unit.variables, before):
     variable.assign(value)
 
@@ -88,6 +89,63 @@ def test_logits_that_are_not_finite_are_refused(small):
       unit.conv.w.assign(tf.fill(unit.conv.w.shape, 3e38))
     else:  # Features that are no zeros.
       unit.batch_norm.beta.assign_add(tf.ones_like(unit.batch_norm.beta))
-  classify = classifier.compiled(net, description, name='my.ckpt')
+  classify = classifier.Classifier(net, description, name='my.ckpt')
   with pytest.raises(errors.InputError, match='my.ckpt: logits are not finite'):
     classify(np.ones([1, 9, 224, 224, 3], np.float32))
+
+
+@pytest.fixture(name='trained', scope='module')
+def load_small(tmp_path_factory):
+  """The classifier of 1/16 width, and the plain network."""
+  path = small_networks.write(
+    tmp_path_factory.mktemp('data'), 'flow_scratch', 3
+  )
+  net = i3d.InceptionI3d(3, depth_multiplier=1 / 16)
+  checkpoints.restore(net, path)
+  return classifier.load(path, 'Flow'), net
+
+
+def test_endpoints_are_those_of_the_plain_network(trained):
+  classify, net = trained
+  clip = reference.clip('flow16')
+  _, expected = net(clip, is_training=False)
+  names = ['Logits', 'Conv3d_1a_7x7', 'Mixed_5c', 'Predictions']
+  outputs = classify.endpoints(clip, names)
+  assert list(outputs) == names
+  expected['Predictions'] = tf.nn.softmax(expected['Logits'])
+  for name, output in outputs.items():
+    assert output.dtype == np.float32
+    np.testing.assert_allclose(output, expected[name], atol=1e-4, err_msg=name)
+  np.testing.assert_allclose(outputs['Logits'], classify(clip), atol=1e-6)
+  # Another length, with one of the same names.
+  short = classify.endpoints(clip[:, :9], ['Mixed_5c'])['Mixed_5c']
+  assert short.shape == (1, 2, 7, 7, 64)
+
+
+def test_unknown_endpoints_and_short_clips_are_refused(trained):
+  classify, _ = trained
+  clip = reference.clip('flow16')
+  with pytest.raises(ValueError, match='unknown endpoints Mixed_9; there are'):
+    classify.endpoints(clip, ['Mixed_5c', 'Mixed_9'])
+  with pytest.raises(ValueError, match='at least 9 frames'):
+    classify.endpoints(clip[:, :8], ['Mixed_5c'])
+
+
+def test_a_saved_classifier_gives_the_same_logits(trained, tmp_path):
+  """TensorFlow loads what was saved, for any number of clips and frames."""
+  classify, _ = trained
+  assert isinstance(classify, tf.Module)
+  tf.saved_model.save(classify, str(tmp_path / 'saved'))
+  loaded = tf.saved_model.load(str(tmp_path / 'saved'))
+  clip = reference.clip('flow16')
+  for clips in (clip, np.concatenate([clip, -clip])[:, :9]):
+    np.testing.assert_allclose(loaded.logits(clips), classify(clips), atol=1e-6)
+
+
+def test_a_saved_classifier_serves_a_signature(trained, tmp_path):
+  classify, _ = trained
+  tf.saved_model.save(classify, str(tmp_path), signatures=classify.logits)
+  serve = tf.saved_model.load(str(tmp_path)).signatures['serving_default']
+  clip = reference.clip('flow16')
+  (logits,) = serve(clip=tf.constant(clip)).values()
+  np.testing.assert_allclose(logits, classify(clip), atol=1e-6)

@@ -2,15 +2,17 @@ r"""Classifies every clip of a split and prints top-1 and top-5 accuracies.
 
     python evaluate_split.py --records_dir=ssv2_records --split=validation
 
-Each clip is taken in full length, its centre crop, by the RGB stream, the Flow
-stream and both, whose logits are added; for every initialization that
---data_dir has checkpoints of. The table is printed. --output_dir gets the same
-as {split}.json, the logits of every clip as {split}_logits.npz and, for each
-figure, a picture of the confusion matrix.
+The networks see the centre crop of every clip in full length. The RGB stream,
+the Flow stream and both together, whose logits are added, are evaluated for
+every initialization that --data_dir has checkpoints of. The script prints a
+table. It writes into --output_dir the same figures as {split}.json, the logits
+of every clip as {split}_logits.npz and, for each figure, a picture of the
+confusion matrix.
 
-Run the same command again to continue after an interruption: what is finished
-is in --output_dir/parts, and is used as long as checkpoints and records stay
-the same. A damaged record is counted and named, and left out of all figures.
+After an interruption, run the same command again to continue: finished logits
+are kept in --output_dir/parts and used again unless the checkpoints or the
+records have changed. A damaged record is counted and named, and left out of all
+figures.
 """
 
 import pathlib
@@ -25,12 +27,12 @@ from two_stream.records import shards
 _DATA_DIR = cli.define_path(
   'data_dir',
   str(pathlib.Path(__file__).parent / 'data'),
-  'Folder of label map and checkpoints, laid out as in data/README.md.',
+  'Folder of label map and checkpoints, laid out as data/README.md describes.',
 )
 _RECORDS_DIR = cli.define_path(
   'records_dir',
   None,
-  'Folder of the shards that preprocess_ssv2.py wrote.',
+  'Folder of the shards that preprocess_ssv2.py has written.',
   required=True,
 )
 _SPLIT = flags.DEFINE_enum(
@@ -40,26 +42,29 @@ _EVAL_TYPE = flags.DEFINE_enum(
   'eval_type',
   'joint',
   ['rgb', 'flow', 'joint'],
-  'Streams to use; joint is RGB, Flow, and both together.',
+  'The streams to use. joint means RGB, Flow, and both together.',
 )
 _IMAGENET_PRETRAINED = flags.DEFINE_boolean(
   'imagenet_pretrained',
   None,
-  'Evaluate the checkpoints that started from ImageNet weights alone, or '
-  '(--noimagenet_pretrained) those from scratch alone. Default: both, or what '
-  'there is.',
+  'Evaluate only the networks whose training started from ImageNet weights; '
+  '--noimagenet_pretrained evaluates only those trained from scratch. Default: '
+  'both, or the one that --data_dir has.',
 )
 _OUTPUT_DIR = cli.define_path(
-  'output_dir', 'evaluation', 'Folder of the results, made if missing.'
+  'output_dir',
+  'evaluation',
+  'Folder for the results, which is made if it is missing.',
 )
 
 
 def main():
-  """Checks, classifies, prints."""
+  """Checks what is there, classifies the split, and prints the table."""
   networks = data_directory.networks(
     _DATA_DIR.value, _EVAL_TYPE.value, _IMAGENET_PRETRAINED.value
   )
-  shards.find(_RECORDS_DIR.value, _SPLIT.value)  # Says at once what is missing.
+  # Missing shards are reported at once, before TensorFlow starts.
+  shards.find(_RECORDS_DIR.value, _SPLIT.value)
   cli.start_tensorflow()
   from two_stream.evaluation import split_evaluation, split_results  # noqa: PLC0415
 

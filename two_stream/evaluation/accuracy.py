@@ -1,8 +1,10 @@
 """Top-k accuracy, confusion, and the table that DeepMind's README has.
 
-An accuracy is a share of the labelled clips; those without a public label
-count nowhere.
+An accuracy is a share, 0 to 1, of the clips that have a label. Clips without a
+public label are not counted.
 """
+
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -14,18 +16,20 @@ COLUMNS = {'imagenet': 'from ImageNet', 'scratch': 'from scratch'}
 _CORNER = 'Model'
 
 
-def top_k(logits, labels, ks=(1, 5)):
-  """Tells how often a clip's label is among the k classes of largest logits.
+def top_k(
+  logits: np.ndarray, labels: np.ndarray, ks: Sequence[int] = (1, 5)
+) -> list[float] | None:
+  """Returns how often a clip's label is among the k classes of largest logits.
 
-  Equal logits rank as in ranking.py.
+  `ranking.order` decides between equal logits.
 
   Args:
     logits: float [N, classes].
-    labels: int [N]; `schema.NO_LABEL` where there is none.
-    ks: the numbers of classes.
+    labels: int [N]; `schema.NO_LABEL` for a clip without a label.
+    ks: the values of k.
 
   Returns:
-    A list of shares, as many as `ks`; None if no clip has a label.
+    The share of clips for each k; None if no clip has a label.
   """
   has_label = labels != schema.NO_LABEL
   if not has_label.any():
@@ -35,15 +39,16 @@ def top_k(logits, labels, ks=(1, 5)):
   return [float(np.mean(is_label[:, :k].any(axis=-1))) for k in ks]
 
 
-def confusion(logits, labels):
-  """Counts the clips of each class by the class they were taken for.
+def confusion(logits: np.ndarray, labels: np.ndarray) -> np.ndarray:
+  """Returns the confusion matrix.
 
   Args:
     logits: float [N, classes].
-    labels: as in `top_k`.
+    labels: int [N]; `schema.NO_LABEL` for a clip without a label.
 
   Returns:
-    int [classes, classes]; row: label, column: the class that ranks first.
+    The number of clips, int [classes, classes]. The row is the label, the
+    column is the class of the largest logit.
   """
   counts = np.zeros([logits.shape[-1]] * 2, int)
   has_label = labels != schema.NO_LABEL
@@ -52,15 +57,18 @@ def confusion(logits, labels):
   return counts
 
 
-def table(accuracies):
-  """Writes accuracies in percent as a Markdown table.
+def table(
+  accuracies: Mapping[str, Mapping[str, Sequence[float] | None]],
+) -> list[str]:
+  """Formats accuracies, in percent, as a Markdown table.
 
   Args:
-    accuracies: initialization (a key of `COLUMNS`) -> stream (of `ROWS`) ->
-      what `top_k` returns.
+    accuracies: initialization -> stream -> what `top_k` returns. The keys are
+      those of `COLUMNS` and of `ROWS`; every initialization has the same
+      streams.
 
   Returns:
-    Lines of equal length.
+    The lines of the table.
   """
   streams = [key for key in ROWS if key in next(iter(accuracies.values()))]
   cells = [
@@ -79,7 +87,7 @@ def table(accuracies):
   return [f'| {row} |' for row in rows]
 
 
-def _cell(shares):
+def _cell(shares: Sequence[float] | None) -> str:
   if shares is None:
     return 'not available'
   return ' / '.join(f'{100 * share:.1f}' for share in shares)

@@ -1,10 +1,14 @@
-"""One network's logits of many clips at full length, equal lengths together.
+"""The logits of many clips of full length; clips of equal length form batches.
 
-A batch holds at most as many frames as the longest clip alone, and so do not
-many more wait for others of their length: memory does not grow with the split.
+A batch holds at most `BATCH_FRAMES` frames, as many as the longest clip of a
+data set has alone. Clips wait until there are enough of their length, but never
+more than about `WAITING_FRAMES` frames wait. So the memory needed does not grow
+with the number of clips.
 """
 
 import collections
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
 
 import numpy as np
 
@@ -14,9 +18,16 @@ from two_stream.records import clips
 BATCH_FRAMES = recipe.MAX_TEST_FRAMES
 WAITING_FRAMES = 2048  # 300 MB of RGB.
 
+# One clip of `clips.test_clips` with its record, id and label, as NumPy values.
+Element = dict[str, Any]
 
-def of_clips(classify, stream, elements):
-  """Classifies clips.
+
+def of_clips(
+  classify: Callable[[np.ndarray], np.ndarray],
+  stream: str,
+  elements: Iterable[Element],
+) -> Iterator[tuple[list[Element], np.ndarray]]:
+  """Classifies clips, batch by batch.
 
   Args:
     classify: a `classifier.Classifier`.
@@ -24,24 +35,25 @@ def of_clips(classify, stream, elements):
     elements: NumPy elements of `clips.test_clips`.
 
   Yields:
-    (some of the elements, float32 [as many, classes]), until all had their
-    turn; not in their order.
+    (the elements of a batch, their logits float32 [batch, classes]). Every
+    element comes once, but not in the order of `elements`.
   """
   for batch in batches(elements):
     clip = np.stack([element['clip'] for element in batch])
     yield batch, classify(clips.scale(clip, stream))
 
 
-def batches(elements):
-  """Groups clips of one length, see the docstring of this module.
+def batches(elements: Iterable[Element]) -> Iterator[list[Element]]:
+  """Forms batches of clips of equal length, see the docstring of this module.
 
   Args:
-    elements: as in `of_clips`.
+    elements: NumPy elements of `clips.test_clips`.
 
   Yields:
-    Lists of elements.
+    The elements of a batch.
   """
-  waiting = collections.defaultdict(list)  # Length -> elements.
+  # Number of frames -> the elements of that length that wait.
+  waiting: dict[int, list[Element]] = collections.defaultdict(list)
   frames = lambda length: length * len(waiting[length])
   for element in elements:
     length = len(element['clip'])

@@ -12,7 +12,7 @@ import logging
 import os
 import pathlib
 
-from two_stream import documents, errors
+from two_stream import documents, errors, files
 from two_stream.datasets import label_map
 from two_stream.records import shard_folder
 from two_stream.video import resampling
@@ -76,7 +76,7 @@ _KINETICS = (
 
 
 def checkpoint(
-  data_dir: str | os.PathLike[str],
+  data_dir: files.PathLike,
   eval_type: str,
   stream: str,
   imagenet_pretrained: bool,
@@ -112,7 +112,7 @@ def checkpoint(
 
 
 def stream_checkpoints(
-  data_dir: str | os.PathLike[str], eval_type: str, imagenet_pretrained: bool
+  data_dir: files.PathLike, eval_type: str, imagenet_pretrained: bool
 ) -> dict[str, pathlib.Path]:
   """Finds the checkpoint of each stream of an evaluation.
 
@@ -134,7 +134,7 @@ def stream_checkpoints(
 
 
 def networks(
-  data_dir: str | os.PathLike[str],
+  data_dir: files.PathLike,
   eval_type: str,
   imagenet_pretrained: bool | None = None,
 ) -> list[Network]:
@@ -176,7 +176,7 @@ def networks(
 
 
 def class_names(
-  data_dir: str | os.PathLike[str], eval_type: str, num_classes: int
+  data_dir: files.PathLike, eval_type: str, num_classes: int
 ) -> list[str]:
   """Reads the label map of an evaluation.
 
@@ -201,7 +201,7 @@ def class_names(
   return names
 
 
-def default_sample(data_dir: str | os.PathLike[str]) -> pathlib.Path:
+def default_sample(data_dir: files.PathLike) -> pathlib.Path:
   """Finds the sample of a data directory.
 
   Returns:
@@ -228,7 +228,7 @@ def default_sample(data_dir: str | os.PathLike[str]) -> pathlib.Path:
   return prefixes[0]
 
 
-def frames_per_second(data_dir: str | os.PathLike[str]) -> int | None:
+def frames_per_second(data_dir: files.PathLike) -> int | None:
   """Reads how many frames a second the networks were trained on.
 
   Args:

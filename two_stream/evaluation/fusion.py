@@ -5,11 +5,12 @@ predictions at test time (https://arxiv.org/abs/1705.07750, section 2.4), and
 DeepMind's released script adds the logits, which is what happens here.
 """
 
+import functools
 from collections.abc import Mapping
 
 import numpy as np
 
-JOINT = 'joint'  # What both streams say together is called like this.
+JOINT = 'joint'  # The name of both streams together.
 
 
 def add(logits: Mapping[str, np.ndarray]) -> np.ndarray:
@@ -18,7 +19,7 @@ def add(logits: Mapping[str, np.ndarray]) -> np.ndarray:
   Args:
     logits: stream -> float32 [..., classes], the same shape for each stream.
   """
-  return sum(logits.values())
+  return functools.reduce(np.add, logits.values())
 
 
 def with_joint(logits: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:

@@ -2,10 +2,10 @@
 
     rgb_imagenet/validation-00003-of-00388.npz    a network's logits of a shard
 
-A part tells the contents of the checkpoint and of the shard it was made from.
-Where either has other contents now, the part is no more used. Neither is a file
-that is not as `Parts.write` writes it: nothing that a file says of sizes is
-believed, and no pickle is loaded.
+A part contains digests of the checkpoint and of the shard that it was computed
+from. `Parts.read` ignores a part if one of them has other contents now, or if
+the file is not what `Parts.write` writes. Sizes that a file claims are compared
+with the file before memory is taken, and no pickle is loaded.
 """
 
 import io
@@ -15,22 +15,24 @@ import pathlib
 import re
 import sys
 import zipfile
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 
 from two_stream import errors, files
 
-# A part of a shard of 64 clips has some 100 kB.
-_MOST_BYTES = 1 << 30
+# A part of a shard of 64 clips has about 100 kB.
+_MAX_BYTES = 1 << 30
 # What `np.save` writes in front of an array whose header fits 65,535 bytes.
 _ARRAY_HEADER = re.compile(
   rb"\x93NUMPY\x01\x00..\{'descr': '(?P<dtype>[<|][a-zA-Z][0-9]{1,6})', "
   rb"'fortran_order': False, 'shape': \((?P<shape>[0-9, ]{0,60})\), \} *\n",
   re.DOTALL,
 )
-_NO_PART = (
-  errors.InputError,  # Missing, or not to be read.
+# What reading a file raises if there is none, or if it is not a part.
+_UNUSABLE = (
+  errors.InputError,  # The file is missing or cannot be read.
   EOFError,
   LookupError,
   NotImplementedError,
@@ -40,15 +42,19 @@ _NO_PART = (
   ValueError,
   zipfile.BadZipFile,
 )
+_REMEDY = (
+  'make room or choose another --output_dir, then run again: it continues'
+)
 
 
 class Part(NamedTuple):
   """A network's logits of the readable clips of a shard, in their order.
 
   Attributes:
-    records: int64 [N]; which records of the shard they are.
-    ids: str [N].
-    labels: int32 [N]; `schema.NO_LABEL` where there is none.
+    records: int64 [N]; the positions of the records in the shard, from 0,
+      rising.
+    ids: str [N]; the ids of the clips.
+    labels: int32 [N]; `schema.NO_LABEL` for a clip without a label.
     logits: float32 [N, classes].
   """
 
@@ -58,13 +64,15 @@ class Part(NamedTuple):
   logits: np.ndarray
 
   @classmethod
-  def of_rows(cls, rows, num_classes):
-    """Makes a part.
+  def of_rows(
+    cls, rows: Sequence[tuple[int, str, int, np.ndarray]], num_classes: int
+  ) -> 'Part':
+    """Makes a part of what is known of each clip.
 
     Args:
-      rows: list of (record, id, label, float32 [classes]), in the records'
-        order.
-      num_classes: of the network.
+      rows: (record, id, label, logits float32 [classes]) of each clip, in the
+        order of the records. There may be none.
+      num_classes: number of classes of the network.
     """
     records, ids, labels, logits = zip(*rows) if rows else [()] * 4
     return cls(
@@ -74,8 +82,8 @@ class Part(NamedTuple):
       np.array(logits, np.float32).reshape(len(rows), num_classes),
     )
 
-  def select(self, wanted):
-    """The part of the records in `wanted` alone."""
+  def select(self, wanted: np.ndarray) -> 'Part':
+    """Returns the part that has only those records that are in `wanted`."""
     chosen = np.isin(self.records, wanted)
     return Part(*(values[chosen] for values in self))
 
@@ -84,30 +92,32 @@ class Parts:
   """The parts of one network.
 
   Args:
-    folder: where they are; made if missing.
-    checkpoint_digest: of the network's files.
-    num_classes: of the network.
+    folder: the folder of the parts, which is made if it is missing.
+    checkpoint_digest: digest of the files of the network's checkpoint.
+    num_classes: number of classes of the network.
 
   Raises:
     InputError: the folder cannot be made.
   """
 
-  def __init__(self, folder, checkpoint_digest, num_classes):
+  def __init__(
+    self, folder: files.PathLike, checkpoint_digest: str, num_classes: int
+  ) -> None:
     self._folder = pathlib.Path(folder)
     self._checkpoint_digest = checkpoint_digest
     self._num_classes = num_classes
-    try:
+    with files.errors_of_writing(folder, _REMEDY):
       self._folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-      raise _unwritable(folder, error) from error
 
-  def read(self, shard, shard_digest, num_records):
-    """Gives the part of a shard, None if there is none that can be used.
+  def read(
+    self, shard: files.PathLike, shard_digest: str, num_records: int
+  ) -> Part | None:
+    """Returns the part of a shard; None if there is none that can be used.
 
     Args:
       shard: path of the shard.
-      shard_digest: of its contents.
-      num_records: how many records it has.
+      shard_digest: digest of the contents of the shard.
+      num_records: how many records the shard has.
     """
     try:
       made_from, *arrays = _read_arrays(self._path(shard))
@@ -116,41 +126,44 @@ class Parts:
       part = Part(*arrays)
       _check(part, num_records, self._num_classes)
       return part
-    except _NO_PART:
+    except _UNUSABLE:
       return None
 
-  def write(self, shard, shard_digest, part):
-    """Writes the part of a shard, whole or not at all.
+  def write(self, shard: files.PathLike, shard_digest: str, part: Part) -> None:
+    """Writes the part of a shard. The file appears complete or not at all.
+
+    Args:
+      shard: path of the shard.
+      shard_digest: digest of the contents of the shard.
+      part: the part.
 
     Raises:
-      InputError: it cannot be written.
+      InputError: the file cannot be written.
     """
     path = self._path(shard)
-    try:
+    with files.errors_of_writing(path, _REMEDY):
       files.remove_leftovers(path)
       with files.atomic_open(path) as stream:
         np.savez(stream, made_from=self._source(shard_digest), **part._asdict())
-    except OSError as error:
-      raise _unwritable(path, error) from error
 
-  def _path(self, shard):
+  def _path(self, shard: files.PathLike) -> pathlib.Path:
     return self._folder / f'{pathlib.Path(shard).stem}.npz'
 
-  def _source(self, shard_digest):
-    """Tells one checkpoint and shard from others and from changed ones."""
+  def _source(self, shard_digest: str) -> str:
+    """Returns a text that changes when the checkpoint or the shard changes."""
     return f'{self._checkpoint_digest} {shard_digest}'
 
 
-def _read_arrays(path):
-  """Reads the arrays of a part; raises one of `_NO_PART`.
+def _read_arrays(path: pathlib.Path) -> list[np.ndarray]:
+  """Reads the arrays of a part; raises one of `_UNUSABLE` if it cannot.
 
   Returns:
-    What it was made from, str [], and the fields of `Part`.
+    The text of `Parts._source` as an array str [], then the fields of `Part`.
   """
   with files.open_to_read(path) as stream:
-    if os.fstat(stream.fileno()).st_size > _MOST_BYTES:
+    if os.fstat(stream.fileno()).st_size > _MAX_BYTES:
       raise ValueError('too large for a part')
-    content = stream.read(_MOST_BYTES)
+    content = stream.read(_MAX_BYTES)
   with zipfile.ZipFile(io.BytesIO(content)) as archive:
     return [
       _array(_stored(archive, f'{name}.npy', len(content)))
@@ -158,18 +171,16 @@ def _read_arrays(path):
     ]
 
 
-def _stored(archive, name, most_bytes):
-  """The bytes of a member, if it is stored as it is, not compressed."""
+def _stored(archive: zipfile.ZipFile, name: str, max_bytes: int) -> bytes:
+  """Returns the bytes of a member, which must not be compressed."""
   member = archive.getinfo(name)
-  if (
-    member.compress_type != zipfile.ZIP_STORED or member.file_size > most_bytes
-  ):
+  if member.compress_type != zipfile.ZIP_STORED or member.file_size > max_bytes:
     raise ValueError(f'{name} is not as np.savez writes it')
   return archive.read(member)
 
 
-def _array(content):
-  """Parses the content of a .npy file, which must have its header's size."""
+def _array(content: bytes) -> np.ndarray:
+  """Parses the content of a .npy file, whose size must fit its header."""
   header = _ARRAY_HEADER.match(content)
   if header is None:
     raise ValueError('not an array as np.save writes it')
@@ -181,8 +192,14 @@ def _array(content):
   return np.ndarray(shape, dtype, content, len(header[0]))
 
 
-def _check(part, num_records, num_classes):
-  """Raises ValueError unless a part is as `Part` says."""
+def _check(part: Part, num_records: int, num_classes: int) -> None:
+  """Raises ValueError unless the arrays are what the docstring of `Part` says.
+
+  Args:
+    part: what was read.
+    num_records: how many records the shard has.
+    num_classes: number of classes of the network.
+  """
   found = part.records
   length = found.size
   form = [(values.shape, values.dtype.str) for values in part]
@@ -199,10 +216,3 @@ def _check(part, num_records, num_classes):
   in_order = (np.diff(found) > 0).all()
   if length and not (in_order and found[0] >= 0 and found[-1] < num_records):
     raise ValueError('not the records of the shard')
-
-
-def _unwritable(path, error):
-  return errors.InputError(
-    f'{path}: cannot be written: {error}; make room or choose another '
-    '--output_dir, then run again: it continues'
-  )

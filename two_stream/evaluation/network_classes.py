@@ -1,16 +1,16 @@
 """The class names of networks: one label map, which fits every checkpoint."""
 
-import os
 from collections.abc import Iterable
 
+from two_stream import files
 from two_stream.evaluation import data_directory
 from two_stream.networks import checkpoints as checkpoint_layout
 
 
 def names(
-  data_dir: str | os.PathLike[str],
+  data_dir: files.PathLike,
   eval_type: str,
-  checkpoints: Iterable[str | os.PathLike[str]],
+  checkpoints: Iterable[files.PathLike],
 ) -> list[str]:
   """Reads the label map of an evaluation and compares it with its networks.
 

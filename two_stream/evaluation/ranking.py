@@ -1,36 +1,41 @@
 """The order of classes by their logits, with one rule for ties.
 
-Classes of equal logits stand in the order of their indices, so a network that
-tells nothing gets what guessing one class gets. A logit that is not a number
-comes last.
+Classes of equal logits stand in the order of their indices. So a network whose
+logits are all equal is as accurate as always guessing class 0. A logit that is
+not a number comes last.
 """
+
+from collections.abc import Sequence
 
 import numpy as np
 
 
-def order(logits):
+def order(logits: np.ndarray) -> np.ndarray:
   """Sorts classes by their logits.
 
   Args:
     logits: float [..., classes].
 
   Returns:
-    int [..., classes]; the indices of the classes, that of the largest logit
-    first.
+    The indices of the classes, int [..., classes]; that of the largest logit
+    comes first.
   """
   return np.argsort(-logits, axis=-1, kind='stable')
 
 
-def top_classes(logits, names, count):
-  """Gives the classes of the largest logits of one clip.
+def top_classes(
+  logits: np.ndarray, names: Sequence[str], count: int
+) -> list[tuple[np.floating, np.floating, str]]:
+  """Returns the classes of the largest logits of one clip.
 
   Args:
     logits: float [classes].
-    names: of the classes.
-    count: how many to give at most.
+    names: the class names, in the order of the logits.
+    count: how many classes to return at most.
 
   Returns:
-    A list of (probability, logit, name), the most probable first.
+    A list of (probability, logit, name), the most probable class first. The
+    probabilities are the softmax of the logits.
   """
   probabilities = np.exp(logits - logits.max())
   probabilities /= probabilities.sum()

@@ -1,17 +1,16 @@
 """What the networks say of one sample: logits, and the lines to print."""
 
-import os
 from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from two_stream import recipe
+from two_stream import files, recipe
 from two_stream.evaluation import ranking
 from two_stream.networks import classifier
 
 
 def stream_logits(
-  checkpoints: Mapping[str, str | os.PathLike[str]],
+  checkpoints: Mapping[str, files.PathLike],
   clips: Mapping[str, np.ndarray],
   precision: str = 'float32',
 ) -> dict[str, np.ndarray]:

@@ -1,17 +1,18 @@
 """The logits of every network for every clip of a split, over many runs.
 
-Each network's logits of a shard are written once they are there, so a run that
-was killed is continued by running it again.
+The logits of a network for a shard are written as soon as they are computed. So
+a run that was killed continues where it stopped when it is started again.
 """
 
 import functools
 import logging
 import pathlib
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 
-from two_stream import errors, identity, recipe
+from two_stream import errors, files, identity, recipe
 from two_stream.datasets import data_set
 from two_stream.evaluation import (
   clip_batches,
@@ -33,31 +34,31 @@ from two_stream.video import resampling
 
 
 class Logits(NamedTuple):
-  """What the networks say of the clips of a split that all of them could read.
+  """The logits for those clips of a split that every stream could read.
 
   Attributes:
-    ids: str [N].
-    labels: int32 [N]; `schema.NO_LABEL` where there is none.
+    ids: str [N]; the ids of the clips.
+    labels: int32 [N]; `schema.NO_LABEL` for a clip without a label.
     networks: `data_directory.Network` -> float32 [N, classes].
-    damaged: list of `Damage`.
+    damaged: the records that could not be read.
   """
 
   ids: np.ndarray
   labels: np.ndarray
   networks: dict[data_directory.Network, np.ndarray]
-  damaged: list
+  damaged: list['Damage']
 
 
 class Damage(NamedTuple):
   """A record that cannot be read.
 
   Attributes:
-    id: of the clip; None if that cannot be read either.
-    shard: name of the file.
-    record: its place in the shard, from 0.
-    byte: where it begins.
-    breaks_off: whether the shard ends in the middle of it. Then nobody knows
-      how many more there were.
+    id: id of the clip; None if the id cannot be read either.
+    shard: file name of the shard.
+    record: position of the record in the shard, from 0.
+    byte: position in the file where the record begins.
+    breaks_off: whether the file ends in the middle of the record. Then nobody
+      knows how many records should have followed.
   """
 
   id: str | None
@@ -67,19 +68,26 @@ class Damage(NamedTuple):
   breaks_off: bool
 
 
-def class_names(data_dir, networks, records_dir):
-  """Reads the label map, which must fit networks and records.
+def class_names(
+  data_dir: files.PathLike,
+  networks: Sequence[data_directory.Network],
+  records_dir: files.PathLike,
+) -> list[str]:
+  """Reads the label map and compares it with networks and records.
+
+  A warning is logged if the records have another frame rate than the clips that
+  the networks were trained on.
 
   Args:
     data_dir: the data directory.
-    networks: list of `data_directory.Network`.
+    networks: the networks to evaluate.
     records_dir: folder of the shards.
 
   Returns:
-    A list of str.
+    The class names in the order of the logits.
 
   Raises:
-    InputError: if it does not fit. Another frame rate is only warned of.
+    InputError: the label map does not fit a network or the records.
   """
   names = network_classes.names(
     data_dir,
@@ -107,21 +115,27 @@ def class_names(data_dir, networks, records_dir):
   return names
 
 
-def compute(networks, class_names, records_dir, split, parts_dir):
-  """Computes the logits that no earlier run has.
+def compute(
+  networks: Sequence[data_directory.Network],
+  class_names: Sequence[str],
+  records_dir: files.PathLike,
+  split: str,
+  parts_dir: files.PathLike,
+) -> Logits:
+  """Computes the logits that no earlier run has computed.
 
-  No file may be replaced by another while logits are computed from it: nothing
-  is kept then of what was computed.
+  If a checkpoint or a shard is replaced while logits are computed from it, those
+  logits are not kept.
 
   Args:
-    networks: list of `data_directory.Network`.
-    class_names: of the networks, in the order of the logits.
+    networks: the networks to evaluate.
+    class_names: in the order of the logits.
     records_dir: folder of the shards.
-    split: which of its splits.
-    parts_dir: folder for what is finished.
+    split: one of the splits in that folder.
+    parts_dir: folder for finished logits, see `logit_parts`.
 
   Returns:
-    The `Logits` of the split.
+    The logits of the split.
 
   Raises:
     InputError: a file cannot be read or written, or changed while it was used.
@@ -142,21 +156,21 @@ def compute(networks, class_names, records_dir, split, parts_dir):
 
 
 class _Shards:
-  """The shards of a split, each told from others by its contents.
+  """The shards of a split, and what their files contained at first.
 
-  A shard is read for that when its turn comes, so that the first logits need
-  not wait until all are.
+  The digest of a shard is computed when the shard is first needed. So the first
+  logits need not wait until every shard has been read.
 
   Attributes:
-    index: the `record_index.RecordIndex` of all.
+    index: the index of the records of all shards.
   """
 
-  def __init__(self, index):
+  def __init__(self, index: record_index.RecordIndex) -> None:
     self.index = index
-    self._identities = {}
+    self._identities: dict[str, identity.Identity] = {}
 
-  def identity(self, shard):
-    """Gives the `identity.Identity` that a shard had at its first turn.
+  def identity(self, shard) -> identity.Identity:
+    """Returns the identity that a shard had when it was first needed.
 
     Raises:
       InputError: its records were not where the index has them.
@@ -171,7 +185,7 @@ class _Shards:
 
 
 def _parts(network, num_classes, contents, folder, bar):
-  """Yields (shard, `logit_parts.Part`) of one network, read or computed."""
+  """Yields (shard, part) for one network: parts are read or else computed."""
   seen = identity.Identity(*checkpoint_files.load(network.checkpoint).files)
   store = logit_parts.Parts(folder, seen.digest, num_classes)
   classify = None
@@ -180,7 +194,7 @@ def _parts(network, num_classes, contents, folder, bar):
     index = contents.index.shard(shard)
     part = store.read(shard, shard_seen.digest, len(index))
     if part is not None:
-      bar.initial += len(index)  # For the time that is left.
+      bar.initial += len(index)  # Clips that take no time, for the estimate.
       bar.update(len(index))
     else:
       classify = classify or _load(network, num_classes, seen)
@@ -203,7 +217,7 @@ def _load(network, num_classes, seen):
 
 
 def _classify(classify, stream, index, num_classes, bar):
-  """Classifies the readable clips of a shard; returns a `logit_parts.Part`."""
+  """Returns the `logit_parts.Part` of the readable clips of a shard."""
   rows = []
   elements = clips.test_clips(index, stream).as_numpy_iterator()
   for batch, logits in clip_batches.of_clips(classify, stream, elements):
@@ -223,7 +237,7 @@ def _text(encoded):
 
 
 def _combine(contents, networks, parts):
-  """Joins the parts, without the clips that some network could not read."""
+  """Returns the `Logits` of the clips that every network could read."""
   index = contents.index
   common, damaged = {network: [] for network in networks}, []
   for shard in index.paths:
@@ -259,7 +273,7 @@ def _combine(contents, networks, parts):
 
 
 def _damages(contents, shard, readable):
-  """Lists what cannot be read of a shard."""
+  """Returns a `Damage` for each record of a shard that cannot be read."""
   alone = contents.index.shard(shard)
   name = pathlib.Path(shard).name
   damaged = [
@@ -268,7 +282,8 @@ def _damages(contents, shard, readable):
     if record not in readable
   ]
   if damaged:
-    contents.identity(shard).check()  # The ids were read just now.
+    # The ids were read just now, perhaps from a shard that has been replaced.
+    contents.identity(shard).check()
   if shard in contents.index.torn:
     torn = contents.index.torn[shard]
     damaged.append(Damage(None, name, len(alone), torn, True))

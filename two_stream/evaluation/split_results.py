@@ -1,32 +1,45 @@
-"""What the evaluation of a split leaves: a table, files and pictures.
+"""The results of a split: a table to print, files and pictures.
 
-{split}.json                             accuracies, counts, what was damaged
-{split}_logits.npz                       ids, labels, each network's logits
+{split}.json          accuracies, numbers of clips, damaged records
+{split}_logits.npz    ids and labels of the clips, logits of each network
 {split}_confusion_{stream}_{initialization}.png
 """
 
 import io
 import json
 import pathlib
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from two_stream import errors, files
-from two_stream.evaluation import accuracy, confusion_picture, fusion
+from two_stream import files
+from two_stream.evaluation import (
+  accuracy,
+  confusion_picture,
+  data_directory,
+  fusion,
+  split_evaluation,
+)
 from two_stream.records import schema
 
 
-def report(folder, split, class_names, logits):
+def report(
+  folder: files.PathLike,
+  split: str,
+  class_names: Sequence[str],
+  logits: split_evaluation.Logits,
+) -> list[str]:
   """Writes the files.
 
   Args:
-    folder: where.
-    split: its name.
+    folder: where the files are written.
+    split: the name of the split, which the names of the files begin with.
     class_names: in the order of the logits.
-    logits: a `split_evaluation.Logits`.
+    logits: the logits of the split.
 
   Returns:
-    The lines to print.
+    The lines to print: numbers of clips, damaged records, and the table of
+    accuracies.
 
   Raises:
     InputError: a file cannot be written.
@@ -59,16 +72,18 @@ def report(folder, split, class_names, logits):
   ]
 
 
-def _by_initialization(networks):
+def _by_initialization(
+  networks: Mapping[data_directory.Network, np.ndarray],
+) -> dict[str, dict[str, np.ndarray]]:
   """Groups logits, and adds those of both streams together.
 
   Args:
-    networks: `data_directory.Network` -> float32 [N, classes].
+    networks: network -> float32 [N, classes].
 
   Returns:
-    initialization -> what `fusion.with_joint` returns.
+    initialization -> stream or 'joint' -> float32 [N, classes].
   """
-  streams = {}
+  streams: dict[str, dict[str, np.ndarray]] = {}
   for network, logits in networks.items():
     streams.setdefault(network.initialization, {})[network.stream] = logits
   return {
@@ -77,14 +92,12 @@ def _by_initialization(networks):
   }
 
 
-def _logits_file(logits):
+def _logits_file(logits: split_evaluation.Logits) -> bytes:
   content = io.BytesIO()
-  np.savez(
-    content,
-    ids=logits.ids,
-    labels=logits.labels,
-    **{network.name: values for network, values in logits.networks.items()},
-  )
+  arrays = {'ids': logits.ids, 'labels': logits.labels}
+  for network, values in logits.networks.items():
+    arrays[network.name] = values
+  np.savez(content, **arrays)  # type: ignore[arg-type]
   return content.getvalue()
 
 
@@ -116,21 +129,16 @@ def _write_pictures(folder, split, class_names, combined, labels):
       _write(folder / name, picture)
 
 
-def _name(damage):
-  """Names a damaged record in words."""
-  place = f'record {damage.record} of {damage.shard}, at byte {damage.byte}'
+def _name(damage: split_evaluation.Damage) -> str:
+  """Returns the words that tell the user which record is damaged."""
+  position = f'record {damage.record} of {damage.shard}, at byte {damage.byte}'
   if damage.breaks_off:
-    place += ', where the file breaks off'
-  return f'{damage.id or "id unreadable"} ({place})'
+    position += ', where the file breaks off'
+  return f'{damage.id or "id unreadable"} ({position})'
 
 
-def _write(path, content):
+def _write(path: pathlib.Path, content: bytes) -> None:
   files.remove_leftovers(path)
-  try:
-    with files.atomic_open(path) as stream:
-      stream.write(content)
-  except OSError as error:
-    raise errors.InputError(
-      f'{path}: cannot be written: {error}; make room and run again: no logits '
-      'are computed twice'
-    ) from error
+  remedy = 'make room and run again: no logits are computed twice'
+  with files.errors_of_writing(path, remedy), files.atomic_open(path) as stream:
+    stream.write(content)

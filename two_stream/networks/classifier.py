@@ -12,14 +12,13 @@ runs in bfloat16, for which TensorFlow has no fused BatchNorm on CPUs.
 """
 
 import functools
-import os
 from collections.abc import Iterable
 
 import numpy as np
 import tensorflow as tf
 
 import i3d
-from two_stream import errors
+from two_stream import errors, files
 from two_stream.networks import checkpoints
 
 _FOLDED_UNIT = functools.partial(
@@ -146,7 +145,7 @@ class Classifier(tf.Module):
 
 
 def load(
-  path: str | os.PathLike[str], scope: str, precision: str = 'float32'
+  path: files.PathLike, scope: str, precision: str = 'float32'
 ) -> Classifier:
   """Loads the classifier of a checkpoint.
 

@@ -1,30 +1,33 @@
 """A confusion matrix as a picture.
 
-A row is a class, a column what its clips were taken for; the darker a square,
-the larger its share of the row. A perfect network leaves the diagonal black.
+Each row is a label, each column is the class that the network gave. The darker
+a square, the larger its share of the row. A network without mistakes colours
+only the diagonal.
 """
+
+from collections.abc import Sequence
 
 import cv2
 import numpy as np
 
-_CELL = 22  # Pixels; a count of two digits fits.
+_CELL = 22  # Pixels; a number of two digits fits in.
 _FONT = cv2.FONT_HERSHEY_SIMPLEX
 _SCALE = 0.4
 _TITLE_SCALE = 0.6
 _MARGIN = 10
 _MOST_LETTERS = 60
-_INK = np.array([96, 48, 8])  # BGR of a full square: dark blue.
+_INK = np.array([96, 48, 8])  # BGR of a square of 100 %: dark blue.
 _GRID = (225, 225, 225)
 _BLACK, _WHITE = (0, 0, 0), (255, 255, 255)
 
 
-def draw(counts, class_names, title):
-  """Draws.
+def draw(counts: np.ndarray, class_names: Sequence[str], title: str) -> bytes:
+  """Draws a confusion matrix.
 
   Args:
-    counts: int [classes, classes], as `accuracy.confusion` gives them.
-    class_names: in the order of the indices.
-    title: a line of text.
+    counts: int [classes, classes], what `accuracy.confusion` returns.
+    class_names: the class names, in the order of the rows and columns.
+    title: a line of text to stand above the matrix.
 
   Returns:
     The bytes of a PNG file.
@@ -48,8 +51,8 @@ def draw(counts, class_names, title):
   return encoded.tobytes()
 
 
-def _fill(square, counts):
-  """Draws the matrix itself."""
+def _fill(square: np.ndarray, counts: np.ndarray) -> None:
+  """Draws the matrix into a square of pixels."""
   shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
   for row, column in np.ndindex(*counts.shape):
     cell = square[row * _CELL :, column * _CELL :][:_CELL, :_CELL]
@@ -61,14 +64,15 @@ def _fill(square, counts):
       _centre(cell, str(counts[row, column]), colour)
 
 
-def _centre(cell, text, colour):
+def _centre(cell: np.ndarray, text: str, colour: tuple[int, ...]) -> None:
+  """Writes a text into the middle of a cell."""
   (width, height), _ = cv2.getTextSize(text, _FONT, _SCALE, 1)
   origin = (_CELL - width) // 2, (_CELL + height) // 2
   cv2.putText(cell, text, origin, _FONT, _SCALE, colour, 1, cv2.LINE_AA)
 
 
-def _text(text, scale=_SCALE):
-  """Writes black on white; returns uint8 [H, W, 3]."""
+def _text(text: str, scale: float = _SCALE) -> np.ndarray:
+  """Returns a picture of a text, black on white, uint8 [H, W, 3]."""
   (width, height), below = cv2.getTextSize(text, _FONT, scale, 1)
   image = np.full((height + 2 * below, width + 1, 3), 255, np.uint8)
   origin = 0, height + below // 2
@@ -76,12 +80,16 @@ def _text(text, scale=_SCALE):
   return image
 
 
-def _put(picture, image, top, left):
+def _put(picture: np.ndarray, image: np.ndarray, top: int, left: int) -> None:
+  """Copies an image into a picture."""
   picture[top : top + image.shape[0], left : left + image.shape[1]] = image
 
 
-def _shorten(name):
-  """Cuts a long name in the middle, where names of pairs are alike."""
+def _shorten(name: str) -> str:
+  """Shortens a long name in its middle.
+
+  Many classes form pairs, whose names differ at the start or at the end.
+  """
   if len(name) <= _MOST_LETTERS:
     return name
   half = _MOST_LETTERS // 2 - 2

@@ -1,18 +1,22 @@
-"""A page that shows a clip, its flow, and what each stream makes of them.
+"""A page that shows a clip, its flow, and the top classes of each stream.
 
-One HTML file with everything in it: it can be mailed, and opens offline.
+The page is one HTML file that contains its pictures. So it can be sent by mail
+and opened offline.
 """
 
 import base64
 import html
 import pathlib
 import string
+from collections.abc import Iterator, Mapping, Sequence
+
+import numpy as np
 
 from two_stream import errors, files
 from two_stream.evaluation import accuracy, animations, fusion, ranking
 from two_stream.video import resampling
 
-_NUM_CLASSES = 5
+_NUM_CLASSES = 5  # How many classes a chart shows.
 
 _PAGE = string.Template("""<!DOCTYPE html>
 <html lang="en">
@@ -58,34 +62,45 @@ _BAR = """<div class="class">
 </div>"""
 
 
-def write(path, sample, clips, logits, names, frames_per_second):
+def write(
+  path: files.PathLike,
+  sample: files.PathLike,
+  clips: Mapping[str, np.ndarray],
+  logits: Mapping[str, np.ndarray],
+  names: Sequence[str],
+  frames_per_second: float | None,
+) -> None:
   """Writes the page.
 
   Args:
-    path: of the HTML file, or of a pipe or device to write it into.
-    sample: path of what was classified.
+    path: path of the HTML file; a pipe or a device is written into.
+    sample: path of the sample that was classified.
     clips: stream -> float32 [1, T, H, W, channels], values in [-1, 1].
     logits: stream -> float32 [classes].
-    names: of the classes.
-    frames_per_second: of the clips; None where it is not known.
+    names: the class names, in the order of the logits.
+    frames_per_second: of the clips; None if it is not known.
 
   Raises:
     InputError: the file cannot be written.
   """
   page = make(sample, clips, logits, names, frames_per_second)
-  try:
-    with files.open_result(path, 'w') as stream:
-      stream.write(page)
-  except OSError as error:
-    raise errors.InputError(
-      f'{path}: cannot be written: {error}; choose another --report'
-    ) from error
+  with (
+    files.errors_of_writing(path, 'choose another --report'),
+    files.open_result(path, 'w') as stream,
+  ):
+    stream.write(page)
 
 
-def make(sample, clips, logits, names, frames_per_second):
-  """Makes the text of the page; arguments as of `write`."""
+def make(
+  sample: files.PathLike,
+  clips: Mapping[str, np.ndarray],
+  logits: Mapping[str, np.ndarray],
+  names: Sequence[str],
+  frames_per_second: float | None,
+) -> str:
+  """Returns the text of the page; the arguments are those of `write`."""
   combined = fusion.with_joint(logits)
-  # What both streams say together is the title, and comes before each alone.
+  # Both streams together come first; their top class is the title of the page.
   streams = sorted(combined, key=lambda stream: stream != fusion.JOINT)
   answers = {
     stream: ranking.top_classes(combined[stream], names, _NUM_CLASSES)
@@ -105,14 +120,19 @@ def make(sample, clips, logits, names, frames_per_second):
   )
 
 
-def _describe(sample, num_frames, frames_per_second):
+def _describe(
+  sample: files.PathLike, num_frames: int, frames_per_second: float | None
+) -> str:
+  """Returns the line below the title."""
   name = errors.printable(pathlib.Path(sample).name)
   text = f'{name}: {num_frames} frames'
   return f'{text}, {frames_per_second} a second' if frames_per_second else text
 
 
-def _figures(clips, frames_per_second):
-  """Yields the animations of the streams there are."""
+def _figures(
+  clips: Mapping[str, np.ndarray], frames_per_second: float
+) -> Iterator[str]:
+  """Yields the HTML of each animation, and of the wheel of flow colours."""
   if 'rgb' in clips:
     frames = animations.rgb_frames(clips['rgb'][0])
     yield _animation(frames, frames_per_second, 'what the RGB stream sees')
@@ -124,12 +144,14 @@ def _figures(clips, frames_per_second):
     yield _figure('wheel', 'image/png', animations.flow_wheel(), caption)
 
 
-def _animation(frames, frames_per_second, caption):
+def _animation(
+  frames: np.ndarray, frames_per_second: float, caption: str
+) -> str:
   data = animations.encode(frames, frames_per_second, '.webp')
   return _figure('clip', 'image/webp', data, caption)
 
 
-def _figure(kind, media_type, data, caption):
+def _figure(kind: str, media_type: str, data: bytes, caption: str) -> str:
   return _FIGURE.format(
     kind=kind,
     type=media_type,

@@ -6,6 +6,7 @@ import os
 import pathlib
 import reprlib
 import warnings
+from collections.abc import Collection
 
 import numpy as np
 
@@ -20,21 +21,25 @@ _HEADER_READERS = {
 }
 
 
-def load(sample, streams, frames_per_second=resampling.FRAMES_PER_SECOND):
+def load(
+  sample: files.PathLike,
+  streams: Collection[str],
+  frames_per_second: int | None = resampling.FRAMES_PER_SECOND,
+) -> dict[str, np.ndarray]:
   """Loads the clips of a sample.
 
   Args:
     sample: a video file, or the PREFIX of PREFIX_rgb.npy and PREFIX_flow.npy.
-    streams: keys of `recipe.STREAMS`, those that are needed.
-    frames_per_second: of the clips made from a video, or None to keep its own;
-      see `data_directory.frames_per_second`.
+    streams: the streams whose clips are needed, keys of `recipe.STREAMS`.
+    frames_per_second: the frame rate of the clips of a video; None keeps the
+      frames of the video. See `data_directory.frames_per_second`.
 
   Returns:
-    Stream -> float32 [1, T, 224, 224, channels], T >= 9.
+    stream -> float32 [1, T, 224, 224, channels], T >= 9. A warning is logged if
+    values are outside [-1, 1].
 
   Raises:
-    InputError: if a file is missing or is not such a clip. Values outside
-      [-1, 1] are only warned of.
+    InputError: a file is missing or contains no such clip.
   """
   channels = {stream: recipe.STREAMS[stream].channels for stream in streams}
   # A folder may have the same name as the arrays beside it.
@@ -50,19 +55,20 @@ def load(sample, streams, frames_per_second=resampling.FRAMES_PER_SECOND):
   }
 
 
-def check(clip, channels, name):
-  """Returns a clip as float32 [1, T, 224, 224, channels], checked.
+def check(clip: np.ndarray, channels: int, name: files.PathLike) -> np.ndarray:
+  """Returns a clip as float32, after checking shape, type and values.
 
   Args:
-    clip: array, values in [-1, 1].
-    channels: of its stream.
-    name: what to call it in messages.
+    clip: floats [1, T, 224, 224, channels]; a warning is logged if values are
+      outside [-1, 1].
+    channels: number of channels of the stream.
+    name: what messages call the clip, such as its path.
 
   Raises:
-    InputError: if the shape, type or values are not a clip's.
+    InputError: the array is not such a clip, or has values that are not finite.
   """
   _check_kind(clip.shape, clip.dtype, channels, name)
-  with np.errstate(over='ignore'):  # Said below: not finite.
+  with np.errstate(over='ignore'):  # Overflow is reported below: not finite.
     clip = np.asarray(clip, np.float32)
   low, high = clip.min(), clip.max()
   if not np.isfinite([low, high]).all():
@@ -78,7 +84,7 @@ def check(clip, channels, name):
 
 
 def _check_kind(shape, dtype, channels, name):
-  """Raises InputError unless these are the shape and type of a clip."""
+  """Raises InputError if a clip cannot have this shape and type."""
   expected = f'[1, frames, {_SIZE}, {_SIZE}, {channels}]'
   if len(shape) != 5 or shape[0] != 1 or list(shape[2:4]) != [_SIZE, _SIZE]:
     raise errors.InputError(
@@ -106,9 +112,9 @@ def _check_kind(shape, dtype, channels, name):
 
 
 def _read_clip(path, channels):
-  """Reads a clip from a .npy file; never unpickles.
+  """Reads a clip from a .npy file. Pickled objects are never loaded.
 
-  What the file says of itself is checked before any memory is taken for it.
+  The header is checked before memory is taken for the values.
   """
   if not os.path.lexists(path):
     raise errors.InputError(
@@ -140,11 +146,11 @@ def _read_header(stream, path):
   """
   try:
     with warnings.catch_warnings():
-      warnings.simplefilter('ignore')  # Of Python, which parses the header.
+      warnings.simplefilter('ignore')  # Python, which parses headers, may warn.
       version = np.lib.format.read_magic(stream)
       shape, is_fortran, dtype = _HEADER_READERS[version](stream)
     return np.array(shape, np.int64).tolist(), is_fortran, dtype
-  except Exception as error:  # NumPy lets errors of Python's parser through.
+  except Exception as error:  # NumPy does not catch errors of Python's parser.
     raise _damaged(path, 'its header is not one') from error
 
 

@@ -34,7 +34,7 @@ from two_stream.video import resampling
 
 
 class Logits(NamedTuple):
-  """The logits for those clips of a split that every stream could read.
+  """The logits for those clips of a split that every network could read.
 
   Attributes:
     ids: str [N]; the ids of the clips.
@@ -124,7 +124,7 @@ def compute(
 ) -> Logits:
   """Computes the logits that no earlier run has computed.
 
-  If a checkpoint or a shard is replaced while logits are computed from it, those
+  If a checkpoint or a shard is replaced while logits are computed from it, the
   logits are not kept.
 
   Args:

@@ -15,39 +15,39 @@ Carreira & Zisserman, https://arxiv.org/abs/1705.07750, section 2.4.
 import numpy as np
 
 import i3d
-from two_stream import errors
+from two_stream import errors, files
 from two_stream.networks import checkpoint_files, checkpoints, inception_v1
 
 _PREFIX = 'InceptionV1/'
 _FIRST_UNIT = 'Conv3d_1a_7x7'
 
 
-def is_inception_v1(path):
-  """Whether a checkpoint holds TF-slim's Inception-v1 and not I3D.
+def is_inception_v1(path: files.PathLike) -> bool:
+  """Returns whether a checkpoint contains TF-slim's Inception-v1.
 
   Args:
-    path: as in `read`.
+    path: the checkpoint's prefix, or the one file of the old format.
 
   Raises:
-    InputError: if there is no checkpoint, or it is damaged.
+    InputError: there is no checkpoint, or it is damaged.
   """
   return _is_inception_v1(checkpoint_files.load(path))
 
 
-def read(path, channels):
+def read(path: files.PathLike, channels: int) -> dict[str, np.ndarray]:
   """Reads TF-slim's Inception-v1 checkpoint as values of I3D.
 
   Args:
     path: the checkpoint's prefix; or the one file of the old format, such as
       `inception_v1.ckpt` from slim's download.
-    channels: of a frame; 3 is RGB, 2 is flow.
+    channels: channels of a frame; 3 is RGB, 2 is flow.
 
   Returns:
-    float32 arrays by path in the network, in the form of `checkpoints.read`.
-    The logits' are left out: ImageNet's classes are not a video's.
+    path in I3D -> float32 array, in the form of `checkpoints.read`. The layer
+    of the logits is left out, because ImageNet has other classes than videos.
 
   Raises:
-    InputError: if the file is missing, damaged or no Inception-v1 checkpoint,
+    InputError: the file is missing, damaged or no Inception-v1 checkpoint,
       or values are not finite.
   """
   image_values = _read_image_network(path)
@@ -66,16 +66,17 @@ def read(path, channels):
   return values
 
 
-def inflate(weights, frames):
+def inflate(weights: np.ndarray, frames: int) -> np.ndarray:
   """Repeats filters [h, w, in, out] in time: [frames, h, w, in, out]."""
   return np.repeat(weights[np.newaxis] / frames, frames, axis=0)
 
 
-def with_channels(weights, channels):
+def with_channels(weights: np.ndarray, channels: int) -> np.ndarray:
   """Gives filters [h, w, in, out] other inputs: [h, w, channels, out].
 
-  Every channel gets the mean filter, scaled so that the sum over channels, and
-  with it the response to an input whose channels are equal, stays.
+  Every channel gets the mean filter. It is scaled so that the sum over the
+  channels stays the same, and with it the response to an input whose channels
+  are equal.
   """
   mean = weights.sum(axis=2, keepdims=True) / channels
   return np.repeat(mean, channels, axis=2)

@@ -22,6 +22,7 @@ from two_stream.networks import checkpoints, classifier, inception_v1, inflation
 from two_stream.records import clips, record_index, schema, shards, tfrecords
 from two_stream.training import (
   evaluator,
+  hooks,
   initial_weights,
   sync_replicas,
   training_graph,
@@ -67,12 +68,16 @@ def logged():
 @pytest.mark.parametrize(
   'stream', ['rgb', pytest.param('flow', marks=pytest.mark.slow)]
 )
-def test_a_step_is_momentum_sgd_as_written_in_numpy(data, tmp_path, stream):
+def test_a_step_is_momentum_sgd_as_written_in_numpy(
+  data, tmp_path, stream, monkeypatch
+):
   """Loss, decayed gradient, momentum, moving averages, of the first two steps.
 
   Each from the trainer's own weights: rounding grows tenthousandfold a step in
   a network of one channel here and there.
   """
+  # On a busy machine a step takes longer than a summary.
+  monkeypatch.setattr(hooks, '_SUMMARY_SECONDS', 3600)
   decay, momentum = tf.constant(0.01), 0.9
   job = small_training.job(
     data, tmp_path, stream=stream, weight_decay=0.01, dropout_keep_prob=1.0

@@ -28,6 +28,7 @@ A network learned at the rate of 1, too: ten times what is published.
 import math
 from typing import NamedTuple
 
+import numpy as np
 import tensorflow as tf
 
 from two_stream.networks import checkpoints
@@ -79,35 +80,35 @@ class Look:
       max_norm: of all weights of its convolutions.
     """
     self._max_norm = max_norm
-    self._variables = [
+    variables = [
       each for each in v1.global_variables() if each.dtype.is_floating
     ]
-    self._finite = tf.stack(
-      [
-        self._beside(each, lambda x: tf.reduce_all(tf.math.is_finite(x)))
-        for each in self._variables
-      ]
-    )
-    halves = [self._beside(each, tf.nn.l2_loss) for each in _weights(network)]
-    self._norm = tf.sqrt(2 * tf.add_n(halves))
+    weights = {each.ref() for each in _weights(network)}
+    self._names = [each.op.name for each in variables]
+    self._are_weights = np.array([each.ref() in weights for each in variables])
+    self._half_squares = tf.stack([_half_squares(each) for each in variables])
 
   def __call__(self, session):
     """What is wrong with the variables, in words; '' if nothing is."""
-    finite, norm = session.run([self._finite, self._norm])
-    bad = [each.op.name for each, ok in zip(self._variables, finite) if not ok]
+    half_squares = session.run(self._half_squares)
+    finite = np.isfinite(half_squares)
+    bad = [name for name, ok in zip(self._names, finite) if not ok]
     if bad:
-      return f'{bad[0]} is not finite any more, and {len(bad) - 1} more'
-    if not norm <= self._max_norm:
+      more = f' (and {len(bad) - 1} more)' if len(bad) > 1 else ''
+      return f'{bad[0]}{more} is not finite, or its square is not'
+    norm = math.sqrt(2 * half_squares[self._are_weights].sum(dtype=float))
+    if norm > self._max_norm:
       return (
         f'the norm of the weights is {norm:.3g}, which is more than '
         f'{_MAX_NORM} times that of new ones'
       )
     return ''
 
-  @staticmethod
-  def _beside(variable, function):
-    with tf.device(variable.device):
-      return function(variable.read_value())
+
+def _half_squares(variable):
+  """Half the sum of a variable's squares."""
+  with tf.device(variable.device):
+    return tf.nn.l2_loss(variable.read_value())
 
 
 def _weights(network):

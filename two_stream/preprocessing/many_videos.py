@@ -124,7 +124,7 @@ def _check_videos(videos_dir: files.PathLike, videos: data_set.DataSet) -> None:
   patterns = {
     (len(path.parts) - 1) * '*/' + f'*{path.suffix}' for path in paths
   }
-  if not any(
+  if paths and not any(
     next(folder.glob(pattern), None) is not None for pattern in patterns
   ):
     endings = ' or '.join(sorted({path.suffix for path in paths}))

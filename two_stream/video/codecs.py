@@ -66,7 +66,11 @@ def _imencode(
 
 
 def _imdecode(encoded: bytes, mode: int) -> np.ndarray:
-  image = cv2.imdecode(np.frombuffer(encoded, np.uint8), mode)
+  """Decodes an image, or raises InputError, whatever the bytes are."""
+  try:
+    image = cv2.imdecode(np.frombuffer(encoded, np.uint8), mode)
+  except cv2.error:  # For no bytes, and for sizes beyond OpenCV's limits.
+    image = None
   if image is None:
     raise errors.InputError('a record holds an image that does not decode')
   return image

@@ -3,20 +3,22 @@ r"""Turns Something-Something v2 videos into TFRecord shards of RGB and flow.
     python preprocess_ssv2.py --videos_dir=20bn-something-something-v2 \
       --labels_dir=labels --output_dir=ssv2_records --num_workers=16
 
-For each video: 25 frames a second, the smaller side resized to 256 pixels,
-TV-L1 flow between the frames (README of google-deepmind/kinetics-i3d). The
-shards appear in --output_dir one by one. Run the same command again to continue
-after an interruption or to try failed videos once more.
+Each video is sampled at 25 frames a second, its smaller side is resized to 256
+pixels, and the TV-L1 flow between its frames is computed (README of
+google-deepmind/kinetics-i3d). The shards appear in --output_dir one by one. To
+continue after an interruption, or to try failed videos again, run the same
+command again.
 
-Many machines share the work by --task_index and --num_tasks, which in a Slurm
-job array are known: sbatch --array=0-31 --wrap='python preprocess_ssv2.py ...'
+Many machines can share the work by --task_index and --num_tasks. In a Slurm job
+array both are known: sbatch --array=0-31 --wrap='python preprocess_ssv2.py ...'
 
-Exit status: 0 when every video of this task is in a shard; 2 when some could
-not be used, which --output_dir/failures.jsonl names with the reason; 1 when
-nothing could go on.
+Exit status: 0 if every video of this task is in a shard; 2 if some videos could
+not be used, in which case --output_dir/failures.jsonl names each with the
+reason; 1 if the program had to stop.
 """
 
 import os
+from collections.abc import Sequence
 
 from absl import flags
 
@@ -30,63 +32,75 @@ FLAGS = flags.FLAGS
 SOME_FAILED = 2
 
 cli.define_path(
-  'videos_dir', None, 'Folder of the <id>.webm files.', required=True
+  'videos_dir', None, 'The folder of the <id>.webm files.', required=True
 )
 cli.define_path(
   'labels_dir',
   None,
-  'Folder of labels.json, train.json and so on, in either of their namings.',
+  'The folder of the label files: labels.json, train.json and so on, or '
+  'something-something-v2-labels.json and so on.',
   required=True,
 )
 cli.define_path(
-  'output_dir', None, 'Folder of the shards, made if missing.', required=True
+  'output_dir',
+  None,
+  'The folder of the shards. It is made if it is missing.',
+  required=True,
 )
 flags.DEFINE_list(
   'splits',
   ['train', 'validation'],
-  f'Some of {", ".join(data_set.SPLITS)}.',
+  f'The splits to preprocess, from {", ".join(data_set.SPLITS)}.',
 )
 flags.DEFINE_integer(
   'num_workers',
   len(os.sched_getaffinity(0)),
-  'Worker processes of one thread each; the default is one a core. Each takes '
-  '150 MB, and 1.3 GB on the longest videos allowed.',
+  'The number of worker processes, each of one thread; by default one for each '
+  'core. A process takes 150 MB of memory, and up to 1.3 GB for the longest '
+  'videos that are accepted.',
   lower_bound=1,
 )
 flags.DEFINE_string(
   'fps',
   str(resampling.FRAMES_PER_SECOND),
-  f'Frames a second of the clips, or {resampling.NATIVE} to keep the frames as '
-  'they are.',
+  'The frame rate of the clips, in frames a second, or '
+  f'{resampling.NATIVE} to keep the frames of the videos as they are.',
 )
 flags.DEFINE_integer(
   'shard_size',
   many_videos.SHARD_SIZE,
-  'The most videos of a shard; 64 are about 200 MB.',
+  'The largest number of videos in a shard. 64 videos take about 200 MB.',
   lower_bound=1,
 )
 flags.DEFINE_bool(
-  'keep_truncated', False, 'Use videos that break off as far as they go.'
+  'keep_truncated',
+  False,
+  'Use videos that break off, up to the point where they do. Otherwise they '
+  'count as failed.',
 )
 flags.DEFINE_float(
   'video_timeout',
   many_videos.VIDEO_TIMEOUT,
-  'Seconds after which a video is given up.',
+  'A video that takes more seconds than this counts as failed.',
   lower_bound=1,
 )
 flags.DEFINE_integer(
   'task_index',
   None,
-  'Which share of the work is this run; default: its place in the Slurm array.',
+  'Which of the --num_tasks shares of the work is done by this run, from 0. By '
+  'default, the position of this task in the Slurm job array.',
 )
 flags.DEFINE_integer(
-  'num_tasks', None, 'Number of shares; default: size of the Slurm array.'
+  'num_tasks',
+  None,
+  'Into how many shares the work is divided. By default, the size of the Slurm '
+  'job array, and 1 without one.',
 )
 
 
-def main():
+def main() -> int:
   """Runs one task; returns the exit status."""
-  # TensorFlow only frames records here and must not take a GPU.
+  # TensorFlow only writes records here, so it must not occupy a GPU.
   os.environ['CUDA_VISIBLE_DEVICES'] = '-1'
   share = task_share.find(FLAGS.task_index, FLAGS.num_tasks, os.environ)
   splits = splits_from_flag(FLAGS.splits)
@@ -113,8 +127,12 @@ def main():
   return SOME_FAILED if num_failed else 0
 
 
-def splits_from_flag(splits):
-  """Checks the names and removes repetitions."""
+def splits_from_flag(splits: Sequence[str]) -> tuple[str, ...]:
+  """Returns the splits without repetitions.
+
+  Raises:
+    InputError: a name is not that of a split.
+  """
   for split in splits:
     if split not in data_set.SPLITS:
       raise errors.InputError(
@@ -123,8 +141,12 @@ def splits_from_flag(splits):
   return tuple(dict.fromkeys(splits))
 
 
-def frames_per_second_from_flag(fps):
-  """Returns an integer, or None for the frames as they are."""
+def frames_per_second_from_flag(fps: str) -> int | None:
+  """Returns the frame rate, or None to keep the frames as they are.
+
+  Raises:
+    InputError: the text is no frame rate.
+  """
   if fps == resampling.NATIVE:
     return None
   try:

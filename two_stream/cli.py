@@ -1,78 +1,89 @@
-"""How every script starts: flags, one-line errors, exit statuses."""
+"""How every script starts and ends: flags, one-line errors, exit statuses."""
 
+import io
 import math
 import os
 import pathlib
 import signal
 import sys
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 from absl import app, flags, logging
 
 from two_stream import errors
 from two_stream.terminal import progress, stderr
 
-# A flag belongs to the script that defines it, also by `define_path`.
+# `--help` shows the flags of the script. A flag that a script defines by
+# `define_path` is one of these, and not a flag of this module.
 flags.disclaim_key_flags()
 
 
 class _PathParser(flags.ArgumentParser):
-  """Makes paths absolute, by the folder in which the script was started."""
+  """Makes paths absolute, from the folder in which the script was started."""
 
   syntactic_help = 'a path'
 
-  def parse(self, argument):
-    """Returns a str; `..` behind a link means what it means to the system."""
+  def parse(self, argument: str) -> str:
+    """Returns an absolute path.
+
+    Parts `..` stay in the path. After a link, only the system knows what they
+    mean.
+    """
     if not argument:
       raise ValueError('a path is empty')
     return str(pathlib.Path(argument).absolute())
 
-  def flag_type(self):
-    """What `--helpxml` calls it."""
+  def flag_type(self) -> str:
+    """Returns what `--helpxml` calls the type of the flag."""
     return 'path'
 
 
-def define_path(name, default, help, **options):
+def define_path(
+  name: str, default: str | None, help: str, **options: Any
+) -> flags.FlagHolder:
   """Defines a flag whose value is an absolute path.
 
-  Libraries disagree about relative paths: TensorFlow's list of checkpoints has
-  paths that are relative to its own folder.
+  Libraries disagree about relative paths. For instance, TensorFlow reads the
+  paths in a folder's list of checkpoints as relative to that folder.
 
   Args:
-    name: of the flag.
+    name: the name of the flag.
     default: a path or None.
-    help: text for `--help`.
-    **options: as of `flags.DEFINE_string`, such as `required`.
+    help: the text for `--help`.
+    **options: those of `flags.DEFINE_string`, such as `required`.
 
   Returns:
-    The flag's `flags.FlagHolder`; its value is a str, or None.
+    The flag's holder. Its value is a str, or None.
   """
   return flags.DEFINE(_PathParser(), name, default, help, **options)
 
 
-def run(main):
+def run(main: Callable[[], int | None]) -> None:
   """Runs `main()` as an absl program.
 
-  Flags are parsed first. A stray positional argument is refused: with absl
+  Flags are parsed first, and a stray positional argument is refused. To absl
   `--imagenet_pretrained false` means `--imagenet_pretrained` and a stray
-  `false`, which DeepMind's script ignored.
+  argument `false`, which DeepMind's script ignored.
 
-  Exit status: what `main` returns (None is 0); 1, with one line on stderr, for
-  an `errors.InputError`, a stray argument, a bad flag, or a file or folder that
-  the system refuses; 130 after Ctrl-C; 141 when nobody reads the output any
-  more, as behind `| head`.
+  The exit status is what `main` returns (None is 0). It is 1, with one line on
+  standard error, after an `errors.InputError`, a stray argument, a bad flag, or
+  a file or folder that the system refuses. It is 130 after Ctrl-C, and 141 if
+  nobody reads the output any more, for instance because of `| head`.
 
-  What is printed can be told from what a file's name or content says: log and
-  error lines have no control characters of foreign origin, and what the
-  output's encoding lacks is escaped.
+  Text from the name or content of a file cannot imitate the program's own
+  messages: control characters are escaped in log and error lines. Characters
+  that the encoding of the output lacks are escaped too.
 
   Args:
     main: a function of no arguments.
   """
 
-  def checked_main(argv):
+  def checked_main(argv: Sequence[str]) -> int | None:
     logging.get_absl_handler().addFilter(_beside_bars)
     logging.get_absl_handler().setFormatter(_Formatter())
-    sys.stdout.reconfigure(errors='backslashreplace')
+    if isinstance(sys.stdout, io.TextIOWrapper):
+      sys.stdout.reconfigure(errors='backslashreplace')
     try:
       refuse_stray_arguments(argv[1:])
       refuse_nul(flags.FLAGS.flag_values_dict())
@@ -88,12 +99,13 @@ def run(main):
       print('interrupted', file=sys.stderr)
       return 130
     except BrokenPipeError:
-      # Python flushes once more at the end.
+      # Python flushes standard output once more when it ends.
       os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
       return 128 + signal.SIGPIPE
     except OSError as error:
-      # With a name it is the user's file: no space, no permission, a link in a
-      # loop, a name too long. A traceback says no more.
+      # If the error has a file name, the file is the user's: there is no space,
+      # no permission, a loop of links, or too long a name. The user learns
+      # nothing more from a traceback.
       if error.filename is None:
         raise
       _print_error(f'{error.filename}: {error.strerror}')
@@ -102,28 +114,28 @@ def run(main):
   app.run(checked_main)
 
 
-def _print_error(message):
+def _print_error(message: object) -> None:
   progress.make_room()
   print(f'error: {errors.printable(message)}', file=sys.stderr)
 
 
 class _Formatter(logging.PythonFormatter):
-  """Escapes messages; further lines of one are indented, so none is forged."""
+  """Escapes messages, and indents further lines so that none is forged."""
 
-  def formatMessage(self, record):  # noqa: D102, N802 (as logging has it)
+  def formatMessage(self, record: Any) -> str:  # noqa: D102, N802 (its name)
     lines = super().formatMessage(record).split('\n')
     return '\n    '.join(map(errors.printable, lines))
 
 
-def _beside_bars(record):
-  """A filter of logging that lets all pass, on lines of their own."""
+def _beside_bars(record: Any) -> bool:
+  """Filters no message, but takes progress bars off its line first."""
   del record
   progress.make_room()
   return True
 
 
-def refuse_stray_arguments(arguments):
-  """Raises InputError if anything but flags was on the command line."""
+def refuse_stray_arguments(arguments: Sequence[str]) -> None:
+  """Raises InputError if the command line has anything but flags."""
   if not arguments:
     return
   remedy = 'every option is a flag, see --help'
@@ -135,10 +147,11 @@ def refuse_stray_arguments(arguments):
   raise errors.InputError(f'unexpected argument {arguments[0]!r}: {remedy}')
 
 
-def refuse_nul(values):
-  """Raises InputError for a flag's value that no file name can be.
+def refuse_nul(values: Mapping[str, Any]) -> None:
+  """Raises InputError if the value of a flag has a NUL character.
 
-  A command line cannot hold one, but a --flagfile can.
+  A file name cannot have that character. A command line cannot hold it, but a
+  --flagfile can.
 
   Args:
     values: name of a flag -> its value.
@@ -149,10 +162,11 @@ def refuse_nul(values):
       raise errors.InputError(f'--{name}: {value!r} has a NUL character in it')
 
 
-def refuse_odd_numbers(values):
-  """Raises InputError if a flag is infinite or not a number.
+def refuse_odd_numbers(values: Mapping[str, Any]) -> None:
+  """Raises InputError if the value of a flag is infinite or NaN.
 
-  No bound of a flag keeps NaN out, as it is neither smaller nor larger.
+  The bounds of a flag do not keep NaN out, because it is neither smaller nor
+  larger than any number.
 
   Args:
     values: name of a flag -> its value.
@@ -162,12 +176,12 @@ def refuse_odd_numbers(values):
       raise errors.InputError(f'--{name}: {value} is no number to count with')
 
 
-def start_tensorflow():
-  """Imports TensorFlow, and leaves out of stderr what is no news.
+def start_tensorflow() -> None:
+  """Imports TensorFlow and keeps its lines that are no news out of stderr.
 
-  That are its notes and a few known lines, see no_news.py; other warnings and
-  all errors are shown. A script calls this once its flags and files are
-  checked, as the import takes seconds.
+  These lines are its notes and the ones listed in no_news.py. Other warnings
+  and all errors are shown. A script calls this function after it has checked
+  its flags and files, because the import takes seconds.
   """
   os.environ.setdefault('TF_CPP_MIN_LOG_LEVEL', '1')
   stderr.leave_out_no_news()

@@ -1,14 +1,14 @@
-"""Strict readers of text, JSON and CSV: the one way to read files of words.
+"""Strict readers of text, JSON and CSV.
 
-Every mistake in a file is an `errors.InputError` that names the file and, where
-it is known, the line. What most readers let pass is refused here, because it
-means that the file is not what its author believes:
+A mistake in a file is an `errors.InputError` that names the file and, if it is
+known, the line. The following is accepted by most readers and refused here,
+because it means that the file is not what its author believes:
 
     bytes that are not UTF-8         a key that stands twice in a JSON object
     NaN and Infinity in JSON         a number too large for float64
     half of a surrogate pair         a blank line or a CSV row of another length
 
-A byte-order mark at the beginning is passed over.
+A byte-order mark at the beginning of a file is skipped.
 """
 
 import csv
@@ -16,6 +16,8 @@ import json
 import math
 import re
 import reprlib
+from collections.abc import Sequence
+from typing import Any, NoReturn
 
 from two_stream import errors, files
 
@@ -37,7 +39,7 @@ _quoter.maxstring = _quoter.maxlong = _quoter.maxother = 100
 _quoter.maxlevel, _quoter.maxlist, _quoter.maxdict = 1, 2, 2
 
 
-def read_text(path):
+def read_text(path: files.PathLike) -> str:
   """Reads a UTF-8 file.
 
   Args:
@@ -69,19 +71,20 @@ def read_text(path):
     ) from None
 
 
-def read_lines(path):
+def read_lines(path: files.PathLike) -> list[str]:
   """Reads the lines of a UTF-8 file, which end in LF or CR LF.
 
-  Other characters at which Python splits lines are part of the text.
+  Python's `str.splitlines` splits at other characters too; here those are part
+  of a line.
 
   Args:
     path: the file.
 
   Returns:
-    A list of str without line ends. The end of the last line may be missing.
+    The lines without their ends. The last line need not have an end.
 
   Raises:
-    InputError: as `read_text`.
+    InputError: the file cannot be read as text, see `read_text`.
   """
   lines = read_text(path).split('\n')
   if not lines[-1]:
@@ -89,32 +92,34 @@ def read_lines(path):
   return [line.removesuffix('\r') for line in lines]
 
 
-def read_json(path):
+def read_json(path: files.PathLike) -> Any:
   """Reads a JSON file.
 
   Args:
     path: the file.
 
   Returns:
-    Its value, of dict, list, str, int, float, bool and None.
+    Its value, made of dict, list, str, int, float, bool and None.
 
   Raises:
-    InputError: as `read_text` and `parse_json`.
+    InputError: the file cannot be read, is no JSON, or is refused; see the top
+      of this module.
   """
   return parse_json(read_text(path), path)
 
 
-def read_json_lines(path):
+def read_json_lines(path: files.PathLike) -> list[Any]:
   """Reads a file of JSON Lines: a JSON value on every line.
 
   Args:
     path: the file.
 
   Returns:
-    A list of values, as `read_json` gives them.
+    The value of each line, see `read_json`.
 
   Raises:
-    InputError: as `read_text` and `parse_json`, naming the line.
+    InputError: the file cannot be read, or a line is no JSON or is refused. The
+      message names the line.
   """
   values = []
   for number, line in enumerate(read_lines(path)):
@@ -126,15 +131,15 @@ def read_json_lines(path):
   return values
 
 
-def parse_json(text, name):
+def parse_json(text: str, name: files.PathLike) -> Any:
   """Parses JSON.
 
   Args:
-    text: a str.
+    text: the JSON.
     name: what to call it in messages, such as its file's path.
 
   Returns:
-    As `read_json`.
+    Its value, see `read_json`.
 
   Raises:
     InputError: the text is no JSON, or is refused; see the top of this module.
@@ -156,7 +161,9 @@ def parse_json(text, name):
   return value
 
 
-def read_csv(path, delimiter=','):
+def read_csv(
+  path: files.PathLike, delimiter: str = ','
+) -> list[tuple[int, list[str]]]:
   """Reads a CSV file whose rows all have the same number of fields.
 
   Args:
@@ -164,11 +171,11 @@ def read_csv(path, delimiter=','):
     delimiter: what stands between fields.
 
   Returns:
-    A list of (number of the row's last line, from 1; list of its fields).
+    (number of the row's last line, from 1; its fields) for each row.
 
   Raises:
-    InputError: as `read_text`, and if a row is malformed, blank or of another
-      length than the first, naming its line.
+    InputError: the file cannot be read, or a row is malformed, is blank, or has
+      another number of fields than the first one. The message names the line.
   """
   lines = read_text(path).split('\n')
   if not lines[-1]:
@@ -176,7 +183,7 @@ def read_csv(path, delimiter=','):
   reader = csv.reader(
     (f'{line}\n' for line in lines), delimiter=delimiter, strict=True
   )
-  rows = []
+  rows: list[tuple[int, list[str]]] = []
   try:
     for row in reader:
       if not row:
@@ -194,10 +201,10 @@ def read_csv(path, delimiter=','):
   return rows
 
 
-def whole_number(value, name):
-  """Reads a whole number, 0 or more, as JSON, CSV and the environment have it.
+def whole_number(value: object, name: str) -> int:
+  """Reads a whole number, 0 or more, from JSON, CSV or the environment.
 
-  Python's `int` also takes ' 1', '1_0', '\u0661', 0.9 and True.
+  Python's `int` also accepts ' 1', '1_0', '\u0661', 0.9 and True.
 
   Args:
     value: an int, or a str of the digits 0 to 9 without leading zeros.
@@ -216,50 +223,50 @@ def whole_number(value, name):
   raise errors.InputError(f'{name}: {quote(value)} is not a whole number')
 
 
-def quote(value):
-  """Gives a value as a message may show it: printable, short and in quotes."""
+def quote(value: object) -> str:
+  """Returns a value as messages show it: printable, short and in quotes."""
   return _quoter.repr(value)
 
 
-def _object(pairs):
+def _object(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
   """Makes a JSON object, in which each key must stand once."""
   value = dict(pairs)
   if len(value) != len(pairs):
-    seen = set()
+    seen: set[str] = set()
     for key, _ in pairs:
       _refuse_repetition(key, seen)
   return value
 
 
-def _refuse_repetition(key, seen):
+def _refuse_repetition(key: str, seen: set[str]) -> None:
   """Adds a key to the set of those seen, or raises ValueError."""
   if key in seen:
     raise ValueError(f'the key {quote(key)} stands twice in an object')
   seen.add(key)
 
 
-def _integer(text):
+def _integer(text: str) -> int:
   if len(text) > _MAX_DIGITS:
     raise _too_large(text)
   return int(text)
 
 
-def _float(text):
+def _float(text: str) -> float:
   value = float(text)
   if math.isinf(value):
     raise _too_large(text)
   return value
 
 
-def _too_large(text):
+def _too_large(text: str) -> ValueError:
   return ValueError(f'the number {quote(text)} is too large')
 
 
-def _refuse_constant(constant):
+def _refuse_constant(constant: str) -> NoReturn:
   raise ValueError(f'{constant} is no JSON number')
 
 
-def _refuse_half_pairs(text):
+def _refuse_half_pairs(text: str) -> None:
   try:
     text.encode()
   except UnicodeEncodeError:
@@ -274,18 +281,19 @@ _decode = json.JSONDecoder(
 ).decode
 
 
-def _first_refusal(text):
-  """Finds the first thing that the functions above refuse, and its line.
+def _first_refusal(text: str) -> str:
+  """Finds the first value that the functions above refuse, and its line.
 
-  The decoder does not tell them where they are.
+  The decoder calls those functions without telling them the line.
 
   Args:
-    text: JSON, at least up to that thing.
+    text: JSON, at least up to that value.
 
   Returns:
     'line n: reason', with n from 1; '' if nothing is refused.
   """
-  keys = []  # Those seen of each object around the token.
+  # The keys that each object around the token has had so far.
+  keys: list[set[str]] = []
   for token in _JSON_TOKEN.finditer(text):
     try:
       if token[0] == '{':

@@ -4,16 +4,33 @@ Sources: the README of DeepMind's kinetics-i3d repository ("README" below) and
 Carreira & Zisserman, https://arxiv.org/abs/1705.07750 ("paper").
 """
 
-import collections
+import dataclasses
 import re
+from collections.abc import Iterable
 
 from two_stream import documents, errors
 
-Stream = collections.namedtuple(
-  'Stream', 'scope channels max_steps learning_rates'
-)
+# (first step, rate): the learning rate from that step on.
+LearningRates = tuple[tuple[int, float], ...]
 
-# A learning-rate row is (first step, rate): the rate holds from that step on.
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Stream:
+  """One of the two streams.
+
+  Attributes:
+    scope: the beginning of its variables' names in DeepMind's checkpoints.
+    channels: how many values each pixel of its input has.
+    max_steps: how many steps it is trained.
+    learning_rates: the schedule of its learning rate.
+  """
+
+  scope: str
+  channels: int
+  max_steps: int
+  learning_rates: LearningRates
+
+
 STREAMS = {
   'rgb': Stream(
     scope='RGB',
@@ -43,17 +60,19 @@ BACKUP_REPLICAS = 4  # README
 BATCH_SIZE = 6  # README
 
 MOMENTUM = 0.9  # README; paper, section 3
-# Of which variables nothing public says. We decay the convolutions' weights:
-# 1e-7 * sum(tf.nn.l2_loss(w)), with l2_loss(w) = sum(w ** 2) / 2.
+# Nothing public says which variables decay. Here the convolutions' weights do:
+# the loss has a term 1e-7 * sum(tf.nn.l2_loss(w)), where l2_loss(w) is
+# sum(w ** 2) / 2.
 WEIGHT_DECAY = 1e-7  # README
 DROPOUT_KEEP_PROB = 0.5  # README
 
-# 2.56 s at 25 frames a second, looped where the video is shorter.
+# 2.56 s at 25 frames a second. A shorter video is repeated from its start.
 TRAIN_FRAMES = 64  # paper, sections 2.5 and 3
-# Testing takes the whole video; Kinetics' last 10 s.
+# Testing takes the whole video. The videos of Kinetics last 10 s.
 MAX_TEST_FRAMES = 250  # paper, section 2.5
 
-# The network's own, for scripts that have not loaded TensorFlow yet.
+# These two are constants of i3d.py, which loads TensorFlow. They are repeated
+# here for scripts that have not loaded it yet; a test compares them.
 MIN_FRAMES = 9  # i3d.MIN_FRAMES
 BATCH_NORM_DECAY = 0.999  # i3d.BATCH_NORM_DECAY
 
@@ -62,15 +81,15 @@ _RATE = re.compile(r'[0-9.]+(e[+-]?[0-9]+)?', re.IGNORECASE)
 _MAX_RATE = 3.4e38  # Of float32.
 
 
-def parse_learning_rates(text):
+def parse_learning_rates(text: str) -> LearningRates:
   """Reads rows of a schedule from '0:0.1,97000:0.01'.
 
   Returns:
-    Rows as in `Stream.learning_rates`.
+    The schedule.
 
   Raises:
-    InputError: if the text is no schedule that begins at step 0 and rises, or a
-      rate is negative or infinite.
+    InputError: the text is no schedule, its first step is not 0, its steps do
+      not rise, or a rate is negative or infinite.
   """
   try:
     rows = tuple(
@@ -89,13 +108,13 @@ def parse_learning_rates(text):
   return rows
 
 
-def format_learning_rates(rows):
-  """Gives the text of a schedule, which `parse_learning_rates` reads."""
+def format_learning_rates(rows: Iterable[tuple[int, float]]) -> str:
+  """Returns the text of a schedule, which `parse_learning_rates` reads."""
   return ','.join(f'{step}:{rate}' for step, rate in rows)
 
 
-def _parse_rate(text):
-  """Reads digits with a point or an exponent; Python's float takes more."""
+def _parse_rate(text: str) -> float:
+  """Reads digits with a point or an exponent; `float` would accept more."""
   if not _RATE.fullmatch(text) or (rate := float(text)) > _MAX_RATE:
     raise ValueError(text)
   return rate

@@ -1,6 +1,8 @@
 """How the loops of tvl1.py are compiled: by numba, for this processor."""
 
 import functools
+from collections.abc import Callable
+from typing import Any
 
 import numba
 from numba import types
@@ -16,7 +18,7 @@ class _NoAlias(compiler.CompilerBase):
     return [compiler.DefaultPassBuilder.define_nopython_pipeline(self.state)]
 
 
-def kernel(function):
+def kernel(function: Callable[..., Any]) -> Callable[..., Any]:
   """Compiles a function of arrays at its first call; keeps the code on disk.
 
   Args:
@@ -32,27 +34,28 @@ def kernel(function):
   )
   try:
     return compiled(cache=True)
-  except RuntimeError:  # No folder of the cache can be written.
+  except RuntimeError:  # Numba can write to none of its cache folders.
     return compiled()
 
 
-# For a function that becomes part of a kernel. Compiled apart, it is optimized
-# otherwise when it comes from the cache, and results differ in the last bits.
+# Decorates a function that becomes part of a kernel. If it were compiled on its
+# own, it would be optimized in another way when it comes from the cache, and
+# results would differ in the last bits.
 part = numba.njit(inline='always')
 
 
 @intrinsic
 def widest_vectors(typing_context):
-  """Lets the kernel that calls this use 512-bit vectors, where there are any.
+  """Lets the kernel that calls this use 512-bit vectors if the processor can.
 
-  LLVM stays with 256 bits of its own accord, to keep the clock of the first
-  processors that had more.
+  By default LLVM uses 256 bits, because the first processors with 512-bit
+  vectors lowered their clock for them.
   """
   del typing_context
 
   def generate(context, builder, signature, arguments):
     del signature, arguments
-    # As a set: llvmlite's own `add` knows attributes without a value only.
+    # llvmlite's own `add` refuses attributes that have a value.
     set.add(builder.function.attributes, '"prefer-vector-width"="512"')
     return context.get_dummy_value()
 

@@ -60,7 +60,7 @@ _LEFT = _CACHE_LINE
 _BORDER = 4  # Zeros around a sampled image: a 4x4 patch fits outside it.
 
 
-def optical_flow(frame, next_frame):
+def optical_flow(frame: np.ndarray, next_frame: np.ndarray) -> np.ndarray:
   """Computes the TV-L1 flow between two frames, in one thread.
 
   Args:
@@ -71,7 +71,7 @@ def optical_flow(frame, next_frame):
     float32 [H, W, 2]: x and y of each pixel's displacement, in pixels.
 
   Raises:
-    ValueError: if these are not two gray images of one size.
+    ValueError: these are not two gray images of the same size.
   """
   for image in (frame, next_frame):
     if image.ndim != 2 or image.dtype != np.uint8 or not image.size:
@@ -87,14 +87,14 @@ def optical_flow(frame, next_frame):
 
 
 class Solver:
-  """TV-L1 for frames of one size, in buffers that are used again and again.
+  """TV-L1 for frames of one size, in buffers that are used for every pair.
 
   Attributes:
-    updates: how many pixels the inner iterations of all pairs so far have
-      updated, for benchmarks.
+    updates: how many pixels all inner iterations have updated so far. A
+      benchmark reads this.
   """
 
-  def __init__(self, height, width):
+  def __init__(self, height: int, width: int):
     """Makes the buffers of every scale."""
     self.updates = 0
     self._scales = [_Scale(height, width)]
@@ -104,21 +104,24 @@ class Solver:
         break
       self._scales.append(_Scale(height, width))
 
-  def solve(self, frame, next_frame):
-    """As `optical_flow`, for frames of this solver's size."""
-    frames = frame.astype(np.float32), next_frame.astype(np.float32)
+  def solve(self, frame: np.ndarray, next_frame: np.ndarray) -> np.ndarray:
+    """Does what `optical_flow` does, for frames of this solver's size."""
+    frames: tuple[np.ndarray, ...] = (
+      frame.astype(np.float32),
+      next_frame.astype(np.float32),
+    )
     for scale in self._scales:
       if scale is not self._scales[0]:
-        # By the factor, not to the size: OpenCV's step is exactly SCALE_STEP.
-        frames = [
+        # Given the factor and not the size, OpenCV steps by SCALE_STEP exactly.
+        frames = tuple(
           cv2.resize(image, None, fx=SCALE_STEP, fy=SCALE_STEP)
           for image in frames
-        ]
+        )
       scale.set_frames(*frames)
-    flow = np.zeros((2, *self._scales[-1].shape), np.float32)
+    flow: np.ndarray = np.zeros((2, *self._scales[-1].shape), np.float32)
     for scale in reversed(self._scales):
       if flow.shape[1:] != scale.shape:
-        flow = [cv2.resize(u, scale.size) / SCALE_STEP for u in flow]
+        flow = np.stack([cv2.resize(u, scale.size) / SCALE_STEP for u in flow])
       scale.flow[:] = flow
       self.updates += scale.refine()
       flow = scale.flow
@@ -128,7 +131,7 @@ class Solver:
 class _Scale:
   """One level of the pyramid. Image row y is row y + 1 of the padded fields."""
 
-  def __init__(self, height, width):
+  def __init__(self, height: int, width: int):
     self.shape = height, width
     self.size = width, height
     # u1, u2; and another pair, to receive their median.
@@ -146,20 +149,20 @@ class _Scale:
     self._has_right[_LEFT : _LEFT + width - 1] = 1
 
   @property
-  def flow(self):
-    """float32 [2, H, W], a view."""
+  def flow(self) -> np.ndarray:
+    """The flow, float32 [2, H, W], which may be written to."""
     return self._inside(self._u)
 
   def _inside(self, fields):
     height, width = self.shape
     return fields[:, 1 : height + 1, _LEFT : _LEFT + width]
 
-  def set_frames(self, frame, next_frame):
+  def set_frames(self, frame: np.ndarray, next_frame: np.ndarray) -> None:
     """Takes float32 [H, W] frames."""
     self._frame = frame
     _set_image(next_frame, self._next)
 
-  def refine(self):
+  def refine(self) -> int:
     """Improves `flow`; returns how many pixels were updated."""
     iterations = 0
     self._p[:] = 0

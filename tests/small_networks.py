@@ -22,7 +22,10 @@ def write(data: pathlib.Path, name: str, classes: int) -> pathlib.Path:
     The checkpoint's prefix.
   """
   stream = name.partition('_')[0]
-  scope, channels, _, _ = recipe.STREAMS[stream]
+  scope, channels = (
+    recipe.STREAMS[stream].scope,
+    recipe.STREAMS[stream].channels,
+  )
   net = i3d.InceptionI3d(classes, depth_multiplier=1 / 16)
   net(tf.zeros([1, 9, 193, 193, channels]), is_training=False)
   for variable in net.variables:

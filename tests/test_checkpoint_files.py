@@ -261,9 +261,9 @@ TABLES = {
   ),
   'names without number': (
     small_tables.table(
-      [HEADER, *((b'%06d' % number, b'') for number in range(1 << 16))]
+      [HEADER, *((b'%06d' % number, b'') for number in range(1 << 14))]
     ),
-    'it has more than 65536 entries',
+    'it has more than 16384 entries',
   ),
   'a key that shares what there is not': (
     small_tables.table(b'\x05' + small_tables.block([HEADER])[1:]),
@@ -276,6 +276,10 @@ TABLES = {
   'a compressed block': (
     small_tables.table([HEADER, (b'x', X)], kind=1),
     'it is compressed',
+  ),
+  'a block without entries': (
+    small_tables.table(small_tables.block([])),
+    'a block is empty',
   ),
   'a block of nothing': (small_tables.table(b''), 'a block is too short'),
   'a block of numbers alone': (

@@ -26,7 +26,7 @@ _NUMBER = 4  # Bytes of the numbers at the end of a block.
 # that was made to do harm: a key is stored as what it adds to the one before.
 _MAX_BLOCK = 1 << 25  # Bytes.
 _MAX_KEY = 1 << 10  # Bytes.
-_MAX_ENTRIES = 1 << 16
+_MAX_ENTRIES = 1 << 14
 
 
 def entries(stream):
@@ -54,6 +54,7 @@ def entries(stream):
   last, count = None, 0
   for _, block in _entries(_block(stream, handle_of_handles, end)):
     handle, _ = _handle(block, 0)
+    before = count
     for key, value in _entries(_block(stream, handle, end)):
       count += 1
       if count > _MAX_ENTRIES:
@@ -62,6 +63,8 @@ def entries(stream):
         raise ValueError(f'entry {count} is out of order')
       last = key
       yield key, value
+    if count == before:  # Without end, if blocks could be read for nothing.
+      raise ValueError('a block is empty')
 
 
 def _block(stream, handle, end):

@@ -341,7 +341,7 @@ def attempt(reader, folder, num_examples):
     reader.check,
     num_examples,
   )
-  assert min(num_read, num_refused) > num_examples / 10
+  assert min(num_read, num_refused) > FEW / 10
 
 
 @pytest.mark.parametrize('name', READERS)

@@ -3,6 +3,7 @@
 import functools
 
 import cv2
+import damage
 import numpy as np
 import pytest
 import small_records
@@ -107,23 +108,12 @@ def test_the_whole_record_is_a_clip_in_all_ways(serialized):
 )
 def test_bytes_that_are_damaged(serialized, examples):
   """Between the images too, of which most of the bytes are."""
-  # Where the features that are no images stand, and the first image.
-  places = st.integers(0, len(serialized)) | st.integers(0, 2000)
-  edits = st.lists(
-    st.tuples(places, st.integers(0, 30), st.binary(max_size=12)),
-    min_size=1,
-    max_size=4,
-  )
 
   @FUZZ(max_examples=examples)
-  @example([(0, 10**9, b'')])
-  @given(edits | st.binary(max_size=100))
-  def run(damage):
-    content = damage
-    if isinstance(damage, list):
-      content = serialized
-      for place, removed, inserted in damage:
-        content = content[:place] + inserted + content[place + removed :]
+  # The first image and the features that are no images are in the head.
+  @example(b'')
+  @given(damage.damaged(serialized, head=2000) | st.binary(max_size=100))
+  def run(content):
     check(content)
 
   run()

@@ -3,6 +3,7 @@
 import os
 import struct
 
+import damage
 import pytest
 import small_records
 import small_tables
@@ -113,22 +114,7 @@ def test_what_is_no_file_is_refused(tmp_path):
       framing.read(tmp_path / name, 0)
 
 
-def mutate(content, changes):
-  """Applies [(place, bytes to remove, bytes to insert)] to a file's content."""
-  for place, removed, inserted in changes:
-    start = place % (len(content) + 1)
-    content = content[:start] + inserted + content[start + removed :]
-  return content
-
-
-CHANGES = st.lists(
-  st.tuples(
-    st.integers(0, 5000),
-    st.integers(0, 3500),
-    st.binary(max_size=20) | st.sampled_from([b'\xff' * 8, bytes(12)]),
-  ),
-  max_size=4,
-)
+WORDS = [b'\xff' * 8, bytes(12)]  # A length, and a header, of a record.
 
 
 def by_tensorflow(path):
@@ -155,7 +141,7 @@ def test_damaged_files_lead_to_no_record_that_is_not_in_them(
 
   @settings(max_examples=examples, deadline=None)
   @example(bytes(4096))
-  @given(st.binary(max_size=300) | CHANGES.map(lambda c: mutate(whole, c)))
+  @given(damage.damaged(whole, WORDS) | st.binary(max_size=300))
   def check(content):
     path.write_bytes(content)
     found = framing.scan(path)

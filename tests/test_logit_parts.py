@@ -2,9 +2,9 @@
 
 import io
 import os
-import struct
 import zipfile
 
+import damage
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -187,20 +187,6 @@ def test_a_folder_that_went_away_is_one_line(parts, tmp_path):
     parts.write(SHARD, SHARD_DIGEST, PART)
 
 
-def edits(length):
-  """Replaces, removes and inserts bytes: list of (place, removed, inserted)."""
-  words = [struct.pack('<I', n) for n in (0, 1, 2**31, 2**32 - 1)]
-  return st.lists(
-    st.tuples(
-      st.integers(0, length),
-      st.integers(0, 8) | st.integers(0, length),
-      st.binary(max_size=8) | st.sampled_from(words),
-    ),
-    min_size=1,
-    max_size=4,
-  )
-
-
 @pytest.mark.parametrize(
   'examples', [300, pytest.param(200_000, marks=pytest.mark.slow)]
 )
@@ -209,13 +195,8 @@ def test_a_damaged_part_is_none_or_says_the_same(parts, path, examples):
   whole = path.read_bytes()
 
   @settings(max_examples=examples, deadline=None)
-  @given(edits(len(whole)) | st.binary(max_size=200))
-  def check(damage):
-    content = damage
-    if isinstance(damage, list):
-      content = whole
-      for place, removed, inserted in damage:
-        content = content[:place] + inserted + content[place + removed :]
+  @given(damage.damaged(whole) | st.binary(max_size=200))
+  def check(content):
     path.write_bytes(content)
     part = read(parts)
     if part is not None:

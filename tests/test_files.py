@@ -195,6 +195,33 @@ def test_the_temporary_files_of_live_processes_stay(tmp_path):
   assert names(tmp_path) == ['result']
 
 
+def test_what_a_killed_process_left_goes_with_the_next_writing(tmp_path):
+  left = tmp_path / '.result.123.tmp'
+  left.touch()
+  of_another = tmp_path / '.other.123.tmp'
+  of_another.touch()
+  with files.atomic_open(tmp_path / 'result'):
+    assert not left.exists()
+  assert of_another.exists()
+
+
+def test_a_folder_is_listed_once_however_many_paths(tmp_path, monkeypatch):
+  listed = []
+  original = pathlib.Path.iterdir
+
+  def iterdir(folder):
+    listed.append(folder)
+    return original(folder)
+
+  monkeypatch.setattr(pathlib.Path, 'iterdir', iterdir)
+  names = [f'{number:04d}' for number in range(50)]
+  for name in names:
+    (tmp_path / f'.{name}.123.tmp').touch()
+  files.remove_leftovers(*(tmp_path / name for name in names))
+  assert listed == [tmp_path]
+  assert not list(original(tmp_path))
+
+
 def test_what_others_named_as_leftovers_are_does_no_harm(tmp_path, victim):
   (tmp_path / '.result.0.tmp').symlink_to(victim)
   (tmp_path / '.result.1.tmp').mkdir()

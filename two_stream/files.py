@@ -38,7 +38,8 @@ def atomic_open(path: PathLike, mode: str = 'wb') -> Iterator[IO[Any]]:
   The block writes to a temporary file beside `path`. When the block ends, that
   file is flushed to the disk and renamed. When the block raises, that file is
   removed and an existing `path` stays as it was. A kill at any moment leaves at
-  most the temporary file, `.<name>.<random>.tmp`.
+  most the temporary file, `.<name>.<random>.tmp`, which the next call for that
+  path removes.
 
   A link at `path` is replaced by the file; the target of the link does not
   change.
@@ -56,6 +57,7 @@ def atomic_open(path: PathLike, mode: str = 'wb') -> Iterator[IO[Any]]:
   path = pathlib.Path(path)
   with contextlib.suppress(FileNotFoundError):
     _refuse_special(os.lstat(path).st_mode, path, allowed=stat.S_ISLNK)
+  remove_leftovers(path)
   stream = _open_temporary(path, mode)
   temporary = pathlib.Path(stream.name)
   try:
@@ -92,7 +94,6 @@ def open_result(path: PathLike, mode: str = 'wb') -> Iterator[IO[Any]]:
   """
   target = _what_takes_a_stream(path)
   if target is None:
-    remove_leftovers(path)
     with atomic_open(path, mode) as stream:
       yield stream
   else:  # This may be a descriptor, which pathlib cannot open.
@@ -105,8 +106,8 @@ def temporary_folder(path: PathLike) -> Iterator[pathlib.Path]:
   """Makes a folder beside `path` for files that are about to be moved there.
 
   Only this user can read the folder and write to it. It is removed when the
-  block ends. A kill at any moment leaves at most the folder, which
-  `remove_leftovers` finds.
+  block ends. A kill at any moment leaves at most the folder, which the next
+  call for that path removes.
 
   Args:
     path: where the content is to be moved. Its folder must exist.
@@ -114,6 +115,7 @@ def temporary_folder(path: PathLike) -> Iterator[pathlib.Path]:
   Yields:
     The path of the folder.
   """
+  remove_leftovers(path)
   folder, descriptor = _make_temporary_folder(pathlib.Path(path))
   try:
     yield folder
@@ -122,20 +124,23 @@ def temporary_folder(path: PathLike) -> Iterator[pathlib.Path]:
     os.close(descriptor)
 
 
-def remove_leftovers(path: PathLike) -> None:
-  """Removes temporary files and folders of a path whose process is dead.
+def remove_leftovers(*paths: PathLike) -> None:
+  """Removes temporary files and folders of paths whose process is dead.
 
   Those of live processes stay. If the file system has no locks, nothing is
-  removed.
+  removed. However many paths there are, each folder is listed once.
 
   Args:
-    path: the path that was given to `atomic_open` or `temporary_folder`.
+    *paths: paths that were given to `atomic_open` or `temporary_folder`.
   """
-  path = pathlib.Path(path)
-  prefix = _temporary_prefix(path)
-  for found in path.parent.iterdir():
-    if found.name.startswith(prefix) and found.name.endswith('.tmp'):
-      _remove_if_dead(found)
+  prefixes: dict[pathlib.Path, list[str]] = {}
+  for path in map(pathlib.Path, paths):
+    prefixes.setdefault(path.parent, []).append(_temporary_prefix(path))
+  for folder, of_folder in prefixes.items():
+    for found in folder.iterdir():
+      name = found.name
+      if name.endswith('.tmp') and name.startswith(tuple(of_folder)):
+        _remove_if_dead(found)
 
 
 def open_lock(path: PathLike) -> BinaryIO:

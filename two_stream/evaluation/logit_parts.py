@@ -141,10 +141,11 @@ class Parts:
       InputError: the file cannot be written.
     """
     path = self._path(shard)
-    with files.errors_of_writing(path, _REMEDY):
-      files.remove_leftovers(path)
-      with files.atomic_open(path) as stream:
-        np.savez(stream, made_from=self._source(shard_digest), **part._asdict())
+    with (
+      files.errors_of_writing(path, _REMEDY),
+      files.atomic_open(path) as stream,
+    ):
+      np.savez(stream, made_from=self._source(shard_digest), **part._asdict())
 
   def _path(self, shard: files.PathLike) -> pathlib.Path:
     return self._folder / f'{pathlib.Path(shard).stem}.npz'

@@ -138,7 +138,6 @@ def _name(damage: split_evaluation.Damage) -> str:
 
 
 def _write(path: pathlib.Path, content: bytes) -> None:
-  files.remove_leftovers(path)
   remedy = 'make room and run again: no logits are computed twice'
   with files.errors_of_writing(path, remedy), files.atomic_open(path) as stream:
     stream.write(content)

@@ -139,7 +139,6 @@ def write(values, path, scope):
   }
   path = pathlib.Path(path)
   path.parent.mkdir(parents=True, exist_ok=True)
-  files.remove_leftovers(path)
   with files.temporary_folder(path) as folder:
     temporary = folder / path.name
     tf.raw_ops.SaveV2(

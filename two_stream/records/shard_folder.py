@@ -101,8 +101,7 @@ class ShardFolder:
           f'{self.path(shard)}: another run is writing it; wait for that run, '
           'or divide the work by --task_index and --num_tasks'
         ) from None
-      files.remove_leftovers(self.path(shard))
-      files.remove_leftovers(self._failures(shard))
+    files.remove_leftovers(*map(self.path, plan), *map(self._failures, plan))
 
   def remember_parameters(
     self,
@@ -250,8 +249,8 @@ class ShardFolder:
   def _write(self, path: pathlib.Path, text: str) -> None:
     """Replaces a small file, unless it has this content already."""
     with files.errors_of_writing(path, shards.REMEDY_OF_WRITING):
-      files.remove_leftovers(path)
       if path.is_file() and path.read_bytes() == text.encode():
+        files.remove_leftovers(path)
         return
       with files.atomic_open(path, 'w') as stream:
         stream.write(text)

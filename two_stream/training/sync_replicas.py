@@ -23,7 +23,7 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
-from two_stream import errors, recipe
+from two_stream import identity, recipe
 from two_stream.cluster import cluster_task
 from two_stream.datasets import label_map, mirroring
 from two_stream.networks import checkpoints
@@ -207,9 +207,7 @@ def _first_weights(job, replica, description, checkpoint):
   initial_weights.check_fit(values, replica.network, job.init_checkpoint)
   read = training_folder.checkpoint_digest(job.init_checkpoint)
   if read != description['init_checkpoint']['sha256']:
-    raise errors.InputError(
-      f'{job.init_checkpoint}: changed while it was read; run again'
-    )
+    raise identity.changed(job.init_checkpoint)
   return lambda scaffold, session: initial_weights.assign(
     values, replica.network, session
   )

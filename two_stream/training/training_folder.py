@@ -37,6 +37,7 @@ JOB = 'job.json'
 _PATTERN = re.compile(r'[*?[\\]')
 # What of the records' parameters.json concerns training.
 _TOPICS = ('parameters', 'classes', 'train')
+_REMEDY = 'make room, or choose another --train_dir'
 _MOST_CHANGES = 12  # In a message. A label map may have hundreds.
 
 
@@ -74,7 +75,7 @@ def locked(train_dir):
   Raises:
     InputError: another run has the folder, or it cannot be written.
   """
-  with _errors_of_writing():
+  with files.errors_of_writing('--train_dir', _REMEDY):
     pathlib.Path(train_dir).mkdir(parents=True, exist_ok=True)
     lock_file = files.open_lock(pathlib.Path(train_dir, '.lock'))
   with lock_file:
@@ -204,10 +205,11 @@ def write(path, text):
   Raises:
     InputError: it cannot be written.
   """
-  with _errors_of_writing():
-    files.remove_leftovers(path)
-    with files.atomic_open(path, 'w') as stream:
-      stream.write(text)
+  with (
+    files.errors_of_writing('--train_dir', _REMEDY),
+    files.atomic_open(path, 'w') as stream,
+  ):
+    stream.write(text)
 
 
 def _fingerprint(index):
@@ -317,12 +319,3 @@ def _changes(old, new):
     for name, value in new.items()
     if name in old and old[name] != value
   ]
-
-
-@contextlib.contextmanager
-def _errors_of_writing():
-  """Turns a full or read-only disk into an error for the user."""
-  try:
-    yield
-  except OSError as error:
-    raise errors.InputError(f'--train_dir: {error}') from None

@@ -26,7 +26,7 @@ from absl import flags
 
 import i3d
 from two_stream import cli
-from two_stream.networks import checkpoints, classifier
+from two_stream.networks import checkpoints, classifier, layers
 
 ROUNDS = flags.DEFINE_integer(
   'rounds', 5, 'Number of timed runs of each case.', 1
@@ -158,10 +158,10 @@ def layer_operations(
     -(-size // stride)
     for size, stride in zip(shape, np.broadcast_to(layer.stride, 3).tolist())
   ]
-  if isinstance(layer, i3d.MaxPool):
+  if isinstance(layer, layers.MaxPool):
     return (*positions, shape[3]), 0
   taps = layer.kernel**3 * shape[3]
-  channels = i3d.scaled(layer.channels, depth_multiplier)
+  channels = layers.scaled(layer.channels, depth_multiplier)
   return (*positions, channels), 2 * math.prod(positions) * taps * channels
 
 

@@ -11,7 +11,7 @@ import tensorflow as tf
 
 import i3d
 from two_stream import errors
-from two_stream.networks import checkpoints, classifier
+from two_stream.networks import checkpoints, classifier, layers
 from two_stream.training import initial_weights
 
 # Released file -> its description.
@@ -151,7 +151,7 @@ def test_a_tf1_saver_restores_what_was_saved(small):
 
 def whole_network(multiplier):
   """Shapes by path of a network of RGB and 7 classes."""
-  weights, features = i3d.weight_shapes(3, multiplier)
+  weights, features = layers.weight_shapes(i3d.LAYERS, 3, multiplier)
   shapes = {f'{LOGITS}/w': [1, 1, 1, features, 7], f'{LOGITS}/b': [7]}
   for unit, shape in weights.items():
     shapes[f'{unit}/conv_3d/w'] = shape
@@ -176,8 +176,8 @@ def test_describe_gives_a_multiplier_of_the_same_channel_counts(
   write_shapes(tmp_path / 'model.ckpt', whole_network(multiplier))
   described = checkpoints.describe(tmp_path / 'model.ckpt')
   assert described[:2] == (7, 3)
-  for _, layer in i3d.conv_layers():
-    assert i3d.scaled(layer.channels, multiplier) == i3d.scaled(
+  for _, layer in layers.convolutions(i3d.LAYERS):
+    assert layers.scaled(layer.channels, multiplier) == layers.scaled(
       layer.channels, described.depth_multiplier
     )
 

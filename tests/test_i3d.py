@@ -212,44 +212,6 @@ def test_a_compiled_training_call_updates_the_moving_averages():
   assert all(np.any(a != b) for a, b in zip(after, before))
 
 
-def test_batch_norm_follows_the_original_formulas():
-  rng = np.random.default_rng(0)
-  inputs = rng.normal(2, 3, (2, 3, 4, 5, 6)).astype(np.float32)
-  norm = i3d.BatchNorm()
-  norm(inputs, is_training=False)
-  beta, mean = rng.normal(size=(2, 1, 1, 1, 1, 6)).astype(np.float32)
-  variance = rng.uniform(1, 2, (1, 1, 1, 1, 6)).astype(np.float32)
-  norm.beta.assign(beta)
-  norm.moving_mean.assign(mean)
-  norm.moving_variance.assign(variance)
-
-  inverse = 1 / np.sqrt(variance + 1e-3)
-  np.testing.assert_allclose(
-    norm(inputs, is_training=False),
-    inputs * inverse + (beta - mean * inverse),
-    atol=1e-5,
-  )
-
-  axes = (0, 1, 2, 3)
-  batch_mean = inputs.mean(axes, keepdims=True)
-  batch_variance = inputs.var(axes, keepdims=True)  # Biased.
-  inverse = 1 / np.sqrt(batch_variance + 1e-3)
-  np.testing.assert_allclose(
-    norm(inputs, is_training=True),
-    (inputs - batch_mean) * inverse + beta,
-    atol=1e-5,
-  )
-  # After one step a zero-debiased average would be the batch's value itself.
-  np.testing.assert_allclose(
-    norm.moving_mean, mean - (mean - batch_mean) * (1 - 0.999), atol=1e-6
-  )
-  np.testing.assert_allclose(
-    norm.moving_variance,
-    variance - (variance - batch_variance) * (1 - 0.999),
-    rtol=1e-6,
-  )
-
-
 def test_initial_values_are_sonnet_1s():
   net = build(network())
   for variable in net.variables:

@@ -5,8 +5,7 @@ import pytest
 import slim_reference
 import tensorflow as tf
 
-import i3d
-from two_stream.networks import inception_v1
+from two_stream.networks import batch_norm, inception_v1
 
 SMALL = 1 / 16  # The narrowest network, for tests of behaviour.
 
@@ -118,7 +117,7 @@ def test_training_learns_batch_statistics():
   variables = slim_reference.variables(network)
   convolved = tf.nn.conv2d(batch, variables[f'{unit}/weights'], 2, 'SAME')
   mean, variance = tf.nn.moments(convolved, (0, 1, 2))
-  decay = i3d.BATCH_NORM_DECAY
+  decay = batch_norm.DECAY
   np.testing.assert_allclose(
     variables[f'{unit}/BatchNorm/moving_mean'],
     (1 - decay) * mean,

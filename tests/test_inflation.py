@@ -16,7 +16,7 @@ import tensorflow as tf
 
 import i3d
 from two_stream import errors
-from two_stream.networks import inception_v1, inflation
+from two_stream.networks import inception_v1, inflation, layers
 
 WIDTH = 1 / 4
 FRAMES = 120
@@ -284,7 +284,7 @@ def test_no_path_is_a_pattern(image_network, tmp_path):
 
 def test_a_network_that_cannot_be_is_not_made(tmp_path):
   """What most layers tell is right; what does not fit them is named."""
-  weights, _ = i3d.weight_shapes(3, WIDTH, inception_v1.LAYERS, axes=2)
+  weights, _ = layers.weight_shapes(inception_v1.LAYERS, 3, WIDTH, axes=2)
   weights['Conv2d_2b_1x1'] = [1, 1, 16, 2 * 10**9]
   entries, end = {}, 0
   for unit, shape in weights.items():

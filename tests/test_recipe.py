@@ -6,6 +6,7 @@ import tensorflow as tf
 
 import i3d
 from two_stream import errors, recipe
+from two_stream.networks import batch_norm
 from two_stream.training import training_graph
 
 
@@ -26,7 +27,7 @@ def test_streams_differ_in_channels_names_and_length():
 
 def test_what_it_says_of_the_network_is_the_networks():
   assert recipe.MIN_FRAMES == i3d.MIN_FRAMES
-  assert recipe.BATCH_NORM_DECAY == i3d.BATCH_NORM_DECAY
+  assert recipe.BATCH_NORM_DECAY == batch_norm.DECAY
 
 
 def test_a_schedule_is_read():

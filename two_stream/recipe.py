@@ -71,10 +71,10 @@ TRAIN_FRAMES = 64  # paper, sections 2.5 and 3
 # Testing takes the whole video. The videos of Kinetics last 10 s.
 MAX_TEST_FRAMES = 250  # paper, section 2.5
 
-# These two are constants of i3d.py, which loads TensorFlow. They are repeated
+# These two are constants of modules that load TensorFlow. They are repeated
 # here for scripts that have not loaded it yet; a test compares them.
 MIN_FRAMES = 9  # i3d.MIN_FRAMES
-BATCH_NORM_DECAY = 0.999  # i3d.BATCH_NORM_DECAY
+BATCH_NORM_DECAY = 0.999  # networks/batch_norm.DECAY
 
 
 _RATE = re.compile(r'[0-9.]+(e[+-]?[0-9]+)?', re.IGNORECASE)

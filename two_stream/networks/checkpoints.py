@@ -18,7 +18,7 @@ import tensorflow as tf
 
 import i3d
 from two_stream import errors, files
-from two_stream.networks import checkpoint_files
+from two_stream.networks import batch_norm, checkpoint_files, layers
 
 Description = collections.namedtuple(
   'Description', 'num_classes channels depth_multiplier scope slots'
@@ -210,7 +210,7 @@ def check_values(path, values):
     if not np.isfinite(value).all():
       problems.append(f'{name} is not finite')
     # Its root divides; rounding may leave it a little below zero.
-    elif name.endswith(_VARIANCE) and (value <= -i3d.BATCH_NORM_EPSILON).any():
+    elif name.endswith(_VARIANCE) and (value <= -batch_norm.EPSILON).any():
       problems.append(f'{name} is negative')
   if problems:
     raise errors.InputError(
@@ -277,12 +277,13 @@ def _describe(tensors, prefix):
     # Without an axis to tell, 1; then the shape turns out to be wrong.
     num_classes=max([1, *shapes[_LOGITS_WEIGHTS][-1:]]),
     channels=max([1, *shapes[_FIRST_WEIGHTS][-2:-1]]),
-    depth_multiplier=i3d.fitting_multiplier(
+    depth_multiplier=layers.fitting_multiplier(
+      i3d.LAYERS,
       {
         name.removesuffix(_WEIGHTS): shape[-1]
         for name, shape in shapes.items()
         if name.endswith(_WEIGHTS) and shape
-      }
+      },
     ),
     scope=prefix.partition('/')[0],
     slots=tuple(sorted({leaf for owner, _, leaf in parts if owner in shapes})),
@@ -292,7 +293,7 @@ def _describe(tensors, prefix):
 def _network_shapes(description):
   """Shapes by path of a network's variables; BatchNorm's as [C]."""
   _, channels, multiplier, _, _ = description
-  weights, features = i3d.weight_shapes(channels, multiplier)
+  weights, features = layers.weight_shapes(i3d.LAYERS, channels, multiplier)
   shapes = {}
   for unit, shape in weights.items():
     shapes[unit + _WEIGHTS] = shape

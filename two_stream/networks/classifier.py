@@ -19,7 +19,7 @@ import tensorflow as tf
 
 import i3d
 from two_stream import errors, files
-from two_stream.networks import checkpoints
+from two_stream.networks import batch_norm, checkpoints
 
 _FOLDED_UNIT = functools.partial(
   i3d.Unit3D, use_batch_norm=False, use_bias=True
@@ -215,6 +215,6 @@ def _folded_weights(unit: i3d.Unit3D) -> tuple[tf.Tensor, tf.Tensor]:
   norm = unit.batch_norm
   if norm is None:
     return unit.conv.w, unit.conv.b
-  scale = tf.math.rsqrt(norm.moving_variance + i3d.BATCH_NORM_EPSILON)
+  scale = tf.math.rsqrt(norm.moving_variance + batch_norm.EPSILON)
   offset = norm.beta - norm.moving_mean * scale
   return unit.conv.w * scale, tf.reshape(offset, [-1])

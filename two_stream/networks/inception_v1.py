@@ -20,6 +20,7 @@ import sonnet as snt
 import tensorflow as tf
 
 import i3d
+from two_stream.networks import batch_norm
 
 NUM_CLASSES = 1001  # ImageNet's, after a first one for the background.
 
@@ -62,7 +63,7 @@ class Unit2D(snt.Module):
     use_batch_norm=True,
     name='unit_2d',
     *,
-    batch_norm_decay=i3d.BATCH_NORM_DECAY,
+    batch_norm_decay=batch_norm.DECAY,
   ):
     """Makes the unit; its variables come at the first call.
 
@@ -72,7 +73,7 @@ class Unit2D(snt.Module):
       stride: int or (height, width).
       use_batch_norm: False makes it a convolution with a bias, no more.
       name: name of the module.
-      batch_norm_decay: see `i3d.BatchNorm`.
+      batch_norm_decay: see `batch_norm.BatchNorm`.
     """
     super().__init__(name=name)
     self._kernel_shape = np.broadcast_to(kernel_shape, 2).tolist()
@@ -80,7 +81,7 @@ class Unit2D(snt.Module):
     self._stride = stride
     self.batch_norm = None
     if use_batch_norm:
-      self.batch_norm = i3d.BatchNorm(
+      self.batch_norm = batch_norm.BatchNorm(
         batch_norm_decay, name='BatchNorm', variable_rank=1
       )
 

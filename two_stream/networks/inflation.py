@@ -16,7 +16,12 @@ import numpy as np
 
 import i3d
 from two_stream import errors, files
-from two_stream.networks import checkpoint_files, checkpoints, inception_v1
+from two_stream.networks import (
+  checkpoint_files,
+  checkpoints,
+  inception_v1,
+  layers,
+)
 
 _PREFIX = 'InceptionV1/'
 _FIRST_UNIT = 'Conv3d_1a_7x7'
@@ -52,7 +57,7 @@ def read(path: files.PathLike, channels: int) -> dict[str, np.ndarray]:
   """
   image_values = _read_image_network(path)
   values = {}
-  for unit, layer in i3d.conv_layers():
+  for unit, layer in layers.convolutions(i3d.LAYERS):
     image_unit = _image_unit(unit)
     weights = image_values[f'{image_unit}/weights']
     if unit == _FIRST_UNIT and channels != weights.shape[2]:
@@ -100,7 +105,7 @@ def _is_inception_v1(checkpoint):
 
 
 def _image_unit(unit):
-  """The name in the checkpoint of a unit of `i3d.conv_layers`."""
+  """The name in the checkpoint of a unit of `i3d.LAYERS`."""
   return _PREFIX + inception_v1.image_name(unit)
 
 
@@ -112,9 +117,8 @@ def _expected_shapes(tensors):
     for name in [f'{_image_unit(unit)}/weights']
     if name in tensors and tensors[name].shape
   }
-  shapes, _ = i3d.weight_shapes(
-    3, i3d.fitting_multiplier(found), inception_v1.LAYERS, axes=2
-  )
+  multiplier = layers.fitting_multiplier(i3d.LAYERS, found)
+  shapes, _ = layers.weight_shapes(inception_v1.LAYERS, 3, multiplier, axes=2)
   expected = {}
   for unit, shape in shapes.items():
     expected[f'{_PREFIX}{unit}/weights'] = shape

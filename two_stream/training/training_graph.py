@@ -19,7 +19,7 @@ import tensorflow as tf
 import i3d
 from two_stream import recipe
 from two_stream.cluster import cluster_task
-from two_stream.networks import checkpoints
+from two_stream.networks import batch_norm, checkpoints
 from two_stream.records import clips
 from two_stream.training import divergence, update_gate
 
@@ -55,7 +55,7 @@ class Hyperparameters(NamedTuple):
   weight_decay: float = recipe.WEIGHT_DECAY
   dropout_keep_prob: float = recipe.DROPOUT_KEEP_PROB
   depth_multiplier: float = 1.0
-  batch_norm_decay: float = i3d.BATCH_NORM_DECAY
+  batch_norm_decay: float = batch_norm.DECAY
   seed: int = 0
   flip: bool = True
 

@@ -1,0 +1,106 @@
+"""Batch normalization as Sonnet 1 had it, which made DeepMind's checkpoints.
+
+It has an offset (`beta`) and no scale. Its moving averages start at 0 and 1 and
+are not corrected for that start. They hold the variance of the batch itself,
+without Bessel's correction:
+
+    training:   moving -= (moving - batch) * (1 - decay)
+    inference:  (x - moving_mean) / sqrt(moving_variance + 0.001) + beta
+
+`snt.BatchNorm` of Sonnet 2 has another epsilon, and corrects for the start.
+"""
+
+import sonnet as snt
+import tensorflow as tf
+
+# Both are the defaults of Sonnet 1, which DeepMind's i3d.py does not change.
+DECAY = 0.999
+EPSILON = 1e-3
+
+
+class BatchNorm(snt.Module):
+  """Batch normalization over all axes but the channels.
+
+  Attributes:
+    beta: the offset, which is trained.
+    moving_mean: mean of each channel, for inference.
+    moving_variance: variance of each channel, for inference.
+  """
+
+  beta: tf.Variable
+  moving_mean: tf.Variable
+  moving_variance: tf.Variable
+
+  def __init__(
+    self,
+    decay: float = DECAY,
+    name: str = 'batch_norm',
+    *,
+    variable_rank: int = 5,
+  ) -> None:
+    """Makes the module. Its variables are made by the first call.
+
+    Args:
+      decay: weight of the old value in a moving average, in [0, 1).
+      name: name of the module.
+      variable_rank: number of axes of the variables. 5 gives them the shape
+        [1, 1, 1, 1, C], 1 the shape [C].
+    """
+    super().__init__(name=name)
+    self._decay = decay
+    self._variable_rank = variable_rank
+
+  def __call__(self, inputs: tf.Tensor, is_training: bool) -> tf.Tensor:
+    """Normalizes the inputs.
+
+    In a TF1 graph the updates of the moving averages are added to the
+    collection `tf.compat.v1.GraphKeys.UPDATE_OPS`, and somebody has to run
+    them. Elsewhere they are done at once.
+
+    Args:
+      inputs: clips [B, T, H, W, C] or images [B, H, W, C].
+      is_training: True normalizes by the mean and variance of the batch and
+        updates the moving averages. False normalizes by the moving averages.
+
+    Returns:
+      The normalized inputs, in the same shape.
+    """
+    self._make_variables(inputs)
+    # The fused kernels know images only: a clip is a batch of its frames.
+    frames = tf.reshape(inputs, tf.concat([[-1], tf.shape(inputs)[-3:]], 0))
+    frames.set_shape([None, *inputs.shape[-3:]])
+    outputs, mean, unbiased_variance = tf.compat.v1.nn.fused_batch_norm(
+      frames,
+      scale=tf.ones([inputs.shape[-1]], inputs.dtype),
+      offset=tf.reshape(self.beta, [-1]),
+      mean=None if is_training else tf.reshape(self.moving_mean, [-1]),
+      variance=None if is_training else tf.reshape(self.moving_variance, [-1]),
+      epsilon=EPSILON,
+      is_training=is_training,
+    )
+    if is_training:
+      count = tf.cast(tf.size(frames[..., 0]), unbiased_variance.dtype)
+      self._update(self.moving_mean, mean)
+      self._update(
+        self.moving_variance, unbiased_variance * ((count - 1) / count)
+      )
+    outputs = tf.reshape(outputs, tf.shape(inputs))
+    outputs.set_shape(inputs.shape)
+    return outputs
+
+  @snt.once
+  def _make_variables(self, inputs: tf.Tensor) -> None:
+    shape = [1] * (self._variable_rank - 1) + [inputs.shape[-1]]
+    zeros, ones = tf.zeros(shape), tf.ones(shape)
+    self.beta = tf.Variable(zeros, name='beta')
+    self.moving_mean = tf.Variable(zeros, trainable=False, name='moving_mean')
+    self.moving_variance = tf.Variable(
+      ones, trainable=False, name='moving_variance'
+    )
+
+  def _update(self, moving: tf.Variable, batch: tf.Tensor) -> None:
+    """Moves a moving average towards the batch's value [C]."""
+    change = (moving - tf.reshape(batch, moving.shape)) * (1 - self._decay)
+    update = moving.assign_sub(change, read_value=False)
+    if not tf.compat.v1.executing_eagerly_outside_functions():
+      tf.compat.v1.add_to_collection(tf.compat.v1.GraphKeys.UPDATE_OPS, update)

@@ -113,7 +113,7 @@ def _expected_shapes(tensors):
   """Shapes by name of slim's network but its logits, as wide as `tensors`."""
   found = {
     unit: tensors[name].shape[-1]
-    for unit, _ in i3d.conv_layers()
+    for unit, _ in layers.convolutions(i3d.LAYERS)
     for name in [f'{_image_unit(unit)}/weights']
     if name in tensors and tensors[name].shape
   }

@@ -1,6 +1,6 @@
 """Which checkpoints the evaluator evaluates, and when it ends.
 
-Networks and clips are stand-ins; test_sync_training.py has real ones.
+Networks and clips are stand-ins; test_sync_replicas.py has real ones.
 """
 
 import functools

@@ -1,7 +1,7 @@
 """Errors that the user can mend are one line; the others stay.
 
 That of a loss that is not finite and of damaged records are made for real in
-test_sync_training.py.
+test_sync_replicas.py.
 """
 
 import re

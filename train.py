@@ -25,7 +25,7 @@ import os
 from absl import flags
 
 from two_stream import cli, recipe
-from two_stream.cluster import tf_config
+from two_stream.cluster import cluster_task, tf_config
 
 FLAGS = flags.FLAGS
 
@@ -150,13 +150,11 @@ def main():
     max_damaged_records=FLAGS.max_damaged_records,
     wait_minutes=FLAGS.wait_minutes,
   )
-  return sync_replicas.run(job, place())
+  return sync_replicas.run(job, own_task())
 
 
-def place():
-  """This task's `cluster_task.Cluster`: of TF_CONFIG, of flags, or alone."""
-  from two_stream.cluster import cluster_task  # noqa: PLC0415
-
+def own_task() -> cluster_task.ClusterTask:
+  """Reads which task this process is from TF_CONFIG, or else from flags."""
   text = os.environ.get('TF_CONFIG')
   if text:
     return cluster_task.from_tf_config(text)

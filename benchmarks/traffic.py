@@ -16,7 +16,7 @@ from absl import flags
 import i3d
 from benchmarks import network
 from two_stream import cli, recipe
-from two_stream.cluster import cluster_task
+from two_stream.training import ps_placement
 
 FLAGS = flags.FLAGS
 flags.DEFINE_enum(
@@ -96,10 +96,10 @@ def variable_sizes(channels: int, num_classes: int) -> list[int]:
 
 def loads(sizes: list[int], num_ps: int) -> list[int]:
   """Returns the bytes of variables on each ps, as training distributes them."""
-  by_size = cluster_task.BySize(num_ps)
+  by_size = ps_placement.FewestBytes(num_ps)
   for size in sizes:
-    by_size.place(size)
-  return by_size.loads
+    by_size.choose(size)
+  return by_size.bytes_per_ps
 
 
 def traffic(sizes: list[int], num_ps: int, replicas: int) -> int:

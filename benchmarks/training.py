@@ -8,6 +8,7 @@ and a step whose variables are on a ps compared with a step in one process.
 """
 
 import contextlib
+import dataclasses
 import multiprocessing
 import pathlib
 import socket
@@ -19,15 +20,15 @@ import numpy as np
 import tensorflow as tf
 import tqdm
 from absl import flags
+from tensorflow.compat import v1
 
 from benchmarks import network
 from two_stream import cli, recipe
 from two_stream.cluster import cluster_task
 from two_stream.records import clips, record_index, schema, tfrecords
-from two_stream.training import training_graph
+from two_stream.training import ps_placement, ps_servers, training_graph
 from two_stream.video import pixels
 
-v1 = tf.compat.v1
 FLAGS = flags.FLAGS
 
 flags.DEFINE_enum(
@@ -51,7 +52,7 @@ def main() -> None:
   """Prints the ratios."""
   v1.logging.set_verbosity(v1.logging.ERROR)
   with contextlib.ExitStack() as stack:
-    alone = Step(stack, cluster_task.Cluster())
+    alone = Step(stack, cluster_task.ClusterTask())
     apart = Step(stack, *stack.enter_context(parameter_server()))
     timed = {
       'matrix product': network.matrix_product('float32'),
@@ -85,7 +86,7 @@ def main() -> None:
 class Step:
   """A training step of a single replica on random clips."""
 
-  def __init__(self, stack, place, target=''):
+  def __init__(self, stack, task, target=''):
     """Builds the graph and opens a session, which the stack closes."""
     self._replica = training_graph.build(
       training_graph.Hyperparameters(
@@ -98,15 +99,15 @@ class Step:
       ),
       FLAGS.num_classes,
       random_clips,
-      place,
+      task,
     )
     graph = self._replica.graph
     hook = self._replica.optimizer.make_session_run_hook(True, 0)
-    with graph.as_default(), v1.device(cluster_task.variable_placement(place)):
+    with graph.as_default(), v1.device(ps_placement.device_setter(task)):
       self._session = v1.train.MonitoredTrainingSession(
         target,
         hooks=[hook],
-        config=place.session_config(),
+        config=ps_servers.session_config(task),
         save_summaries_steps=None,
         save_summaries_secs=None,
         log_step_count_steps=None,
@@ -154,29 +155,29 @@ def random_clips(first_batch: tf.Tensor) -> tf.data.Dataset:
 
 
 @contextlib.contextmanager
-def parameter_server() -> Iterator[tuple[cluster_task.Cluster, str]]:
-  """Yields (place, target) of a worker whose ps is another process."""
+def parameter_server() -> Iterator[tuple[cluster_task.ClusterTask, str]]:
+  """Yields (task, target) of a worker whose ps is another process."""
   with socket.socket() as first, socket.socket() as second:
     for each in (first, second):
       each.bind(('127.0.0.1', 0))
     ps, worker = (
       f'127.0.0.1:{each.getsockname()[1]}' for each in (first, second)
     )
-  place = cluster_task.Cluster((ps,), (worker,))
+  task = cluster_task.ClusterTask(ps_hosts=(ps,), worker_hosts=(worker,))
   process = multiprocessing.get_context('spawn').Process(
-    target=serve, args=(place._replace(job_name='ps'),), daemon=True
+    target=serve, args=(dataclasses.replace(task, job_name='ps'),), daemon=True
   )
   process.start()
   try:
-    yield place, cluster_task.start_server(place).target
+    yield task, ps_servers.start(task).target
   finally:
     process.terminate()
     process.join()
 
 
-def serve(place: cluster_task.Cluster) -> None:
+def serve(task: cluster_task.ClusterTask) -> None:
   """Runs the server of the ps, in a process of its own."""
-  cluster_task.serve_until_done(place, cluster_task.start_server(place))
+  ps_servers.serve_until_done(task, ps_servers.start(task))
 
 
 def clip_reader(stack: contextlib.ExitStack) -> Callable[[], None]:

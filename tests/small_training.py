@@ -12,7 +12,7 @@ from two_stream.cluster import cluster_task
 from two_stream.datasets import mirroring
 from two_stream.networks import checkpoints
 from two_stream.records import clips, record_index, shards
-from two_stream.training import sync_replicas, training_graph
+from two_stream.training import ps_servers, sync_replicas, training_graph
 
 FRAMES = 9
 CLASSES = len(small_records.CLASS_NAMES)
@@ -20,14 +20,24 @@ WIDTH = 1 / 16
 BATCH_NORM_DECAY = 0.9
 
 
-class Unoptimized(cluster_task.Cluster):
+class Unoptimized(cluster_task.ClusterTask):
   """A task whose sessions do not optimize graphs, which halves their start."""
 
-  def session_config(self) -> tf.compat.v1.ConfigProto:  # noqa: D102
-    config = super().session_config()
-    config.graph_options.rewrite_options.disable_meta_optimizer = True
-    return config
 
+_session_config = ps_servers.session_config
+
+
+def _unoptimized_session_config(
+  task: cluster_task.ClusterTask,
+) -> tf.compat.v1.ConfigProto:
+  """Takes the place of `ps_servers.session_config` in the tests' process."""
+  config = _session_config(task)
+  if isinstance(task, Unoptimized):
+    config.graph_options.rewrite_options.disable_meta_optimizer = True
+  return config
+
+
+ps_servers.session_config = _unoptimized_session_config
 
 ALONE = Unoptimized()
 

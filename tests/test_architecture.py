@@ -22,13 +22,18 @@ ORDER = (
   ('ground',),
   ('terminal',),
 )
-PACKAGES_WITHOUT_TENSORFLOW = ('video', 'datasets', 'ground', 'terminal')
+PACKAGES_WITHOUT_TENSORFLOW = (
+  'video',
+  'datasets',
+  'cluster',
+  'ground',
+  'terminal',
+)
 # Modules of other packages that the worker processes of preprocessing load.
 OTHERS_WITHOUT_TENSORFLOW = (
   'two_stream.records.schema',
   'two_stream.preprocessing.one_video',
   'two_stream.preprocessing.worker_pool',
-  'two_stream.cluster.tf_config',
 )
 
 

@@ -1,5 +1,6 @@
 """Who is who in a job, and who does not answer."""
 
+import dataclasses
 import json
 
 import pytest
@@ -17,7 +18,7 @@ def test_tf_config_with_and_without_a_chief_gives_the_same_cluster():
   without = cluster_task.from_tf_config(
     json.dumps({'cluster': jobs, 'task': {'type': 'worker', 'index': 1}})
   )
-  assert with_chief == without._replace(chief_apart=True)
+  assert with_chief == dataclasses.replace(without, has_chief_job=True)
   assert without == cluster_task.from_hosts(
     ['p:1'], ['a:1', 'b:1', 'c:1'], 'worker', 1
   )
@@ -94,14 +95,14 @@ def test_a_tf_config_that_cannot_be_used_is_refused(text, message):
 def test_a_tf_config_may_say_more_than_is_read():
   config = {'cluster': {**JOBS, 'evaluator': ['e:1']}, 'environment': 'cloud'}
   config['task'] = {'type': 'worker', 'index': '1', 'trial': '1'}
-  place = cluster_task.from_tf_config(json.dumps(config))
-  assert (place.job_name, place.task_index) == ('worker', 2)
-  assert place.workers == ('a:1', 'b:1', 'c:1')
+  task = cluster_task.from_tf_config(json.dumps(config))
+  assert (task.job_name, task.task_index) == ('worker', 2)
+  assert task.worker_hosts == ('a:1', 'b:1', 'c:1')
 
 
 def test_addresses_may_be_numbers():
-  place = cluster_task.from_hosts(['10.0.0.1:65535'], ['[fe80::1]:1'], 'ps', 0)
-  assert place.workers == ('[fe80::1]:1',)
+  task = cluster_task.from_hosts(['10.0.0.1:65535'], ['[fe80::1]:1'], 'ps', 0)
+  assert task.worker_hosts == ('[fe80::1]:1',)
 
 
 @pytest.mark.parametrize('index', [-1, 2])
@@ -128,8 +129,10 @@ def test_addresses_of_flags_are_looked_at_too():
 
 
 def test_tasks_that_do_not_answer_are_named():
-  place = cluster_task.Cluster(('127.0.0.1:1',), ('127.0.0.1:2',))
-  assert cluster_task.missing_tasks(place) == [
+  task = cluster_task.ClusterTask(
+    ps_hosts=('127.0.0.1:1',), worker_hosts=('127.0.0.1:2',)
+  )
+  assert cluster_task.missing_tasks(task) == [
     'ps 0 (127.0.0.1:1)',
     'worker 0 (127.0.0.1:2)',
   ]
@@ -142,8 +145,8 @@ def test_tasks_are_named_as_the_job_names_them():
     'ps': ['127.0.0.1:4'],
   }
   config = {'cluster': jobs, 'task': {'type': 'chief', 'index': 0}}
-  place = cluster_task.from_tf_config(json.dumps(config))
-  assert cluster_task.missing_tasks(place) == [
+  task = cluster_task.from_tf_config(json.dumps(config))
+  assert cluster_task.missing_tasks(task) == [
     'ps 0 (127.0.0.1:4)',
     'chief 0 (127.0.0.1:1)',
     'worker 0 (127.0.0.1:2)',

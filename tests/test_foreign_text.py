@@ -176,15 +176,16 @@ def check_frame_rate(rate):
   assert rate is None or 1 <= rate <= resampling.MAX_FRAMES_PER_SECOND
 
 
-def check_place(place):
-  for address in place.ps + place.workers:
+def check_cluster_task(task):
+  for address in task.ps_hosts + task.worker_hosts:
     host, _, port = address.rpartition(':')
     assert host.isprintable() and ' ' not in host
     assert 1 <= int(port) <= tf_config.MAX_PORT
-  if place.job_name != 'evaluator':
-    tasks = place.ps if place.job_name == 'ps' else place.workers or ['alone']
-    assert 0 <= place.task_index < len(tasks)
-    assert bool(place.ps) == bool(place.workers)
+  if task.job_name != 'evaluator':
+    workers = task.worker_hosts or ['alone']
+    tasks = task.ps_hosts if task.job_name == 'ps' else workers
+    assert 0 <= task.task_index < len(tasks)
+    assert bool(task.ps_hosts) == bool(task.worker_hosts)
 
 
 def check_rates(rows):
@@ -274,7 +275,7 @@ READERS = {
   'TF_CONFIG': Reader(
     cluster_task.from_tf_config,
     fuzzing.json_texts(tf_configs()),
-    check_place,
+    check_cluster_task,
     35_000,
   ),
   'Slurm': Reader(
@@ -287,7 +288,7 @@ READERS = {
       SLURM_NODEID=st.sampled_from(['0', '0', '1']),
       SLURM_LOCALID=DIGITS,
     ),
-    check_place,
+    check_cluster_task,
     60_000,
   ),
   'Kubernetes': Reader(
@@ -301,7 +302,7 @@ READERS = {
       NUM_PS=COUNTS,
       JOB_COMPLETION_INDEX=DIGITS,
     ),
-    check_place,
+    check_cluster_task,
     60_000,
   ),
   'Slurm array': Reader(

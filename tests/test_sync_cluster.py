@@ -3,6 +3,7 @@
 import collections
 import concurrent.futures
 import contextlib
+import dataclasses
 import socket
 import time
 
@@ -16,7 +17,13 @@ from two_stream import recipe
 from two_stream.cluster import cluster_task
 from two_stream.networks import checkpoints
 from two_stream.records import clips, record_index, shards
-from two_stream.training import hooks, sync_replicas, training_graph
+from two_stream.training import (
+  hooks,
+  ps_placement,
+  ps_servers,
+  sync_replicas,
+  training_graph,
+)
 
 v1 = tf.compat.v1
 
@@ -40,19 +47,19 @@ def start_cluster(num_workers, num_ps=1):
   """In-process servers.
 
   Returns:
-    (the workers' places, their servers, all servers).
+    (tasks of the workers, their servers, all servers).
   """
   hosts = [f'127.0.0.1:{port}' for port in free_ports(num_workers + num_ps)]
   everyone = small_training.Unoptimized(
-    tuple(hosts[:num_ps]), tuple(hosts[num_ps:])
+    ps_hosts=tuple(hosts[:num_ps]), worker_hosts=tuple(hosts[num_ps:])
   )
-  places = [
-    everyone._replace(job_name=job, task_index=i)
+  tasks = [
+    dataclasses.replace(everyone, job_name=job, task_index=i)
     for job, count in (('ps', num_ps), ('worker', num_workers))
     for i in range(count)
   ]
-  servers = [cluster_task.start_server(place) for place in places]
-  return places[num_ps:], servers[num_ps:], servers
+  servers = [ps_servers.start(task) for task in tasks]
+  return tasks[num_ps:], servers[num_ps:], servers
 
 
 def gradients_waiting(replica):
@@ -66,7 +73,7 @@ def gradients_waiting(replica):
 
 
 @contextlib.contextmanager
-def manual_sessions(job, places, servers):
+def manual_sessions(job, tasks, servers):
   """A monitored session of each worker, whose steps the test takes.
 
   Yields:
@@ -77,30 +84,30 @@ def manual_sessions(job, places, servers):
     replicas, sessions, waiting = [], [], None
     index = record_index.build(shards.find(job.records_dir, 'train'))
     aggregate = job.hyperparameters.replicas_to_aggregate
-    tokens = training_graph.tokens_per_step(aggregate, len(places))
-    for place, server in zip(places, servers):
+    tokens = training_graph.tokens_per_step(aggregate, len(tasks))
+    for task, server in zip(tasks, servers):
       replica = sync_replicas._build(
-        job, place, small_records.CLASS_NAMES, index
+        job, task, small_records.CLASS_NAMES, index
       )
       waiting = waiting or gradients_waiting(replica)
       with (
         replica.graph.as_default(),
-        v1.device(cluster_task.variable_placement(place)),
+        v1.device(ps_placement.device_setter(task)),
       ):
         sessions.append(
           v1.train.MonitoredTrainingSession(
             server.target,
-            place.is_chief,
+            task.is_chief,
             hooks=[
               replica.optimizer.make_session_run_hook(
-                place.is_chief, tokens - len(places)
+                task.is_chief, tokens - len(tasks)
               ),
-              hooks.StartReading(replica, aggregate, len(places)),
+              hooks.StartReading(replica, aggregate, len(tasks)),
             ],
             save_summaries_steps=None,
             save_summaries_secs=None,
             log_step_count_steps=None,
-            config=place.session_config(),
+            config=ps_servers.session_config(task),
             stop_grace_period_secs=1,
           )
         )
@@ -127,7 +134,7 @@ def test_a_step_is_the_mean_of_exactly_its_gradients_and_drops_stale_ones(
   data, tmp_path, num_workers, aggregate
 ):
   """On 1 ps: 3 gradients of 4 workers; the published 64 of 68."""
-  places, servers, _ = start_cluster(num_workers)
+  tasks, servers, _ = start_cluster(num_workers)
   job = small_training.job(
     data,
     tmp_path,
@@ -135,7 +142,7 @@ def test_a_step_is_the_mean_of_exactly_its_gradients_and_drops_stale_ones(
     dropout_keep_prob=1.0,
     learning_rates=((0, 0.1),),
   )
-  with manual_sessions(job, places, servers) as (replicas, sessions, waiting):
+  with manual_sessions(job, tasks, servers) as (replicas, sessions, waiting):
     values = checkpoints.variables(replicas[0].network)
 
     def current():
@@ -197,10 +204,10 @@ def test_a_step_is_the_mean_of_exactly_its_gradients_and_drops_stale_ones(
 
 def test_nothing_is_updated_while_the_chief_saves(data, tmp_path):
   """Though another worker alone makes a step."""
-  places, servers, _ = start_cluster(2, num_ps=2)
+  tasks, servers, _ = start_cluster(2, num_ps=2)
   job = small_training.job(data, tmp_path)
   with (
-    manual_sessions(job, places, servers) as (replicas, sessions, _),
+    manual_sessions(job, tasks, servers) as (replicas, sessions, _),
     concurrent.futures.ThreadPoolExecutor() as pool,
   ):
     network, step = replicas[0].network, replicas[0].global_step
@@ -225,15 +232,15 @@ def test_nothing_is_updated_while_the_chief_saves(data, tmp_path):
 
 def test_variables_are_spread_over_ps_by_size(data, tmp_path):
   hosts = tuple(f'127.0.0.1:{port}' for port in (1, 2, 3))
-  place = cluster_task.Cluster(hosts, ('127.0.0.1:4',))
+  task = cluster_task.ClusterTask(ps_hosts=hosts, worker_hosts=('127.0.0.1:4',))
   index = record_index.build(shards.find(data, 'train'))
   replica = sync_replicas._build(
-    small_training.job(data, tmp_path), place, small_records.CLASS_NAMES, index
+    small_training.job(data, tmp_path), task, small_records.CLASS_NAMES, index
   )
   loads = dict.fromkeys(range(3), 0)
   for variable in checkpoints.variables(replica.network).values():
-    task = tf.DeviceSpec.from_string(variable.handle.device).task
-    loads[task] += variable.shape.num_elements()
+    ps = tf.DeviceSpec.from_string(variable.handle.device).task
+    loads[ps] += variable.shape.num_elements()
   largest = max(v.shape.num_elements() for v in replica.network.variables)
   assert max(loads.values()) - min(loads.values()) <= largest
   reads = collections.Counter(

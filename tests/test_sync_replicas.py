@@ -83,7 +83,7 @@ def test_a_step_is_momentum_sgd_as_written_in_numpy(
     data, tmp_path, stream=stream, weight_decay=0.01, dropout_keep_prob=1.0
   )
   job = job._replace(checkpoint_seconds=1e-3)  # After every step.
-  assert sync_replicas.run(job, cluster_task.Cluster()) == 0
+  assert sync_replicas.run(job, cluster_task.ClusterTask()) == 0
   prefix = f'{recipe.STREAMS[stream].scope}/inception_i3d/'
   mine = small_training.reference_of(stream)
   losses = []
@@ -292,7 +292,7 @@ def test_clips_are_flipped_unless_the_run_is_not_to(
   class Built(Exception):  # noqa: N818
     pass
 
-  def build(parameters, num_classes, make_dataset, place):
+  def build(parameters, num_classes, make_dataset, task):
     raise Built(make_dataset)
 
   caplog.set_level('INFO')
@@ -390,7 +390,7 @@ def test_a_shard_that_lost_records_is_refused_before_the_start(
   with pytest.raises(
     errors.InputError, match='2 records instead of 3'
   ) as error:
-    sync_replicas.run(job, cluster_task.Cluster(job_name=task))
+    sync_replicas.run(job, cluster_task.ClusterTask(job_name=task))
   assert str(error.value).startswith(f'{path}: ')
   assert not (tmp_path / 'run').exists()
 

@@ -79,9 +79,9 @@ def test_kubernetes_names_the_pods_of_every_role():
   ],
 )
 def test_the_training_program_reads_it(text, job, index):
-  place = cluster_task.from_tf_config(text)
-  assert (place.job_name, place.task_index) == (job, index)
-  assert place.is_chief == ((job, index) == ('worker', 0))
+  task = cluster_task.from_tf_config(text)
+  assert (task.job_name, task.task_index) == (job, index)
+  assert task.is_chief == ((job, index) == ('worker', 0))
 
 
 def test_cluster_of_one_worker_has_no_other():

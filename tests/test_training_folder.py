@@ -1,5 +1,6 @@
 """A training folder knows what it was made from, and has one run at a time."""
 
+import dataclasses
 import hashlib
 import json
 import pathlib
@@ -167,7 +168,7 @@ def test_a_label_map_that_is_not_that_of_the_records_is_refused(data, tmp_path):
   (other / 'label_map.txt').write_text(text)
   with pytest.raises(errors.InputError, match='not the label map that the'):
     sync_replicas.run(
-      small_training.job(other, tmp_path / 'run'), cluster_task.Cluster()
+      small_training.job(other, tmp_path / 'run'), cluster_task.ClusterTask()
     )
 
 
@@ -451,7 +452,9 @@ def test_a_folder_that_tensorflow_takes_for_a_pattern_is_refused(
   job = small_training.job(data, tmp_path / name / 'rgb')
   for job_name in ('worker', 'ps', 'evaluator'):
     with pytest.raises(errors.InputError, match='for a pattern') as caught:
-      sync_replicas.run(job, small_training.ALONE._replace(job_name=job_name))
+      sync_replicas.run(
+        job, dataclasses.replace(small_training.ALONE, job_name=job_name)
+      )
     assert str(tmp_path / name / 'rgb') in str(caught.value)
   assert not (tmp_path / name).exists()
 

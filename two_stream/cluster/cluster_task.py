@@ -1,93 +1,78 @@
-"""The tasks of a training job and where they run.
+"""The tasks of a training job, and which of them this process is.
 
-Every worker is a replica, worker 0 is the chief as well, and parameter servers
-(ps) keep the variables. A job of one process has no ps and no servers.
+Every worker computes gradients, and worker 0 is also the chief, which starts,
+saves and ends the job. Parameter servers (ps) keep the variables. A job of one
+process is a chief alone, without ps.
 
 TensorFlow's servers listen on every network interface, whatever address they
-are given, and whoever reaches their ports controls them: run them in a network
-of their own.
+are given, and whoever reaches their ports controls them. So they must run in a
+network of their own.
 """
 
 import concurrent.futures
+import dataclasses
 import socket
-from typing import NamedTuple
+from collections.abc import Sequence
 
-import tensorflow as tf
-
-from two_stream import errors
 from two_stream.cluster import tf_config
 
-v1 = tf.compat.v1
-
-# How long a ps outlives the chief for the sake of workers that are not done.
-_GRACE_SECONDS = 60
-_PROBE_SECONDS = 2
-
-# The chief is worker 0.
-_JOB = {**{job: job for job in tf_config.JOB_NAMES}, 'chief': 'worker'}
+_PROBE_SECONDS = 2  # How long to wait for an answer of a task.
 
 
-class Cluster(NamedTuple):
-  """The hosts of a job and this process's place among them.
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class ClusterTask:
+  """The hosts of a job, and which of its tasks this process is.
 
   Attributes:
-    ps: addresses `host:port` of the parameter servers.
-    workers: addresses of the workers, the chief's first.
+    ps_hosts: addresses `host:port` of the parameter servers.
+    worker_hosts: addresses of the workers. The chief's is the first.
     job_name: 'worker', 'ps' or 'evaluator'.
-    task_index: number among `ps` or `workers`.
-    chief_apart: whether the job's names tell the chief from worker 0, as
-      TF_CONFIG can: its worker 0 is the second of `workers`.
+    task_index: the number of this task among `ps_hosts` or `worker_hosts`.
+    has_chief_job: whether the user's description of the job names the chief
+      apart from the workers, as TF_CONFIG can. What the user calls worker 0 is
+      then the second of `worker_hosts`.
   """
 
-  ps: tuple = ()
-  workers: tuple = ()
+  ps_hosts: tuple[str, ...] = ()
+  worker_hosts: tuple[str, ...] = ()
   job_name: str = 'worker'
   task_index: int = 0
-  chief_apart: bool = False
+  has_chief_job: bool = False
 
   @property
-  def is_chief(self):
+  def is_chief(self) -> bool:
     """Whether this process starts, saves and ends the job."""
     return self.job_name == 'worker' and self.task_index == 0
 
   @property
-  def num_workers(self):
-    """Number of replicas."""
-    return len(self.workers) or 1
+  def num_workers(self) -> int:
+    """The number of replicas."""
+    return len(self.worker_hosts) or 1
 
   @property
-  def device(self):
-    """The device of this task, '' in a job of one process."""
-    if not self.ps:
+  def device(self) -> str:
+    """TensorFlow's name of this task; '' in a job of one process."""
+    if not self.ps_hosts:
       return ''
     return f'/job:{self.job_name}/task:{self.task_index}'
 
-  def spec(self):
-    """As TensorFlow takes it."""
-    return tf.train.ClusterSpec(
-      {
-        'ps': list(self.ps),
-        'worker': list(self.workers),
-      }
-    )
-
-  def session_config(self):
-    """Sessions see the ps and their own task: other tasks come and go."""
-    filters = ['/job:ps', self.device] if self.ps else []
-    return v1.ConfigProto(device_filters=filters, allow_soft_placement=True)
+  @property
+  def cluster(self) -> dict[str, list[str]]:
+    """All addresses by job, in the form in which TensorFlow takes them."""
+    return {'ps': list(self.ps_hosts), 'worker': list(self.worker_hosts)}
 
 
-def from_tf_config(text):
+def from_tf_config(text: str) -> ClusterTask:
   """Reads the environment variable TF_CONFIG.
 
   Args:
-    text: see tf_config.py.
+    text: the value of the variable, see tf_config.py.
 
   Returns:
-    A `Cluster`.
+    The task that it describes.
 
   Raises:
-    InputError: if it cannot be used.
+    InputError: the value cannot be used.
   """
   jobs, job_name, task_index = tf_config.parse(text)
   chief, workers, ps = (
@@ -95,136 +80,81 @@ def from_tf_config(text):
   )
   if job_name == 'worker':
     task_index += len(chief)
-  return Cluster(
-    ps, chief + workers, _JOB[job_name], task_index, chief_apart=bool(chief)
+  return ClusterTask(
+    ps_hosts=ps,
+    worker_hosts=chief + workers,
+    job_name=_own_name(job_name),
+    task_index=task_index,
+    has_chief_job=bool(chief),
   )
 
 
-def from_hosts(ps_hosts, worker_hosts, job_name, task_index):
-  """Makes a `Cluster` of what the flags say; worker 0 is the chief.
+def from_hosts(
+  ps_hosts: Sequence[str],
+  worker_hosts: Sequence[str],
+  job_name: str,
+  task_index: int,
+) -> ClusterTask:
+  """Makes a task of what the flags of train.py say.
+
+  Args:
+    ps_hosts: addresses `host:port` of the parameter servers.
+    worker_hosts: addresses of the workers. Worker 0 is the chief.
+    job_name: one of `tf_config.JOB_NAMES`.
+    task_index: the number of the task in its job.
+
+  Returns:
+    The task.
 
   Raises:
-    InputError: if it cannot be used.
+    InputError: there can be no such job, or no such task in it.
   """
-  jobs = {'worker': worker_hosts, 'ps': ps_hosts}
+  jobs = {'worker': list(worker_hosts), 'ps': list(ps_hosts)}
   tf_config.check(jobs, job_name, task_index, '--ps_hosts, --worker_hosts')
-  return Cluster(
-    tuple(ps_hosts), tuple(worker_hosts), _JOB[job_name], task_index
+  return ClusterTask(
+    ps_hosts=tuple(ps_hosts),
+    worker_hosts=tuple(worker_hosts),
+    job_name=_own_name(job_name),
+    task_index=task_index,
   )
 
 
-def start_server(cluster):
-  """Starts this task's server, which lives as long as the process.
+def missing_tasks(task: ClusterTask) -> list[str]:
+  """Finds the ps and workers of a job whose ports do not answer.
 
-  Raises:
-    InputError: if the port is taken.
+  Args:
+    task: any task of the job.
+
+  Returns:
+    Their names and addresses, such as 'worker 0 (localhost:2222)'. They have
+    the names that the user gave them.
   """
-  try:
-    return tf.distribute.Server(
-      cluster.spec(),
-      cluster.job_name,
-      cluster.task_index,
-      config=cluster.session_config(),
-    )
-  except tf.errors.OpError as error:
-    raise errors.InputError(
-      f'{cluster.job_name} {cluster.task_index} cannot serve: {error.message}'
-    ) from error
-
-
-class BySize:
-  """Puts each variable on the ps that holds the fewest bytes.
-
-  Every task builds the same graph in the same order, so all agree.
-
-  Attributes:
-    loads: bytes of every ps.
-  """
-
-  def __init__(self, num_ps):
-    self.loads = [0] * num_ps
-
-  def __call__(self, op):
-    """Chooses the ps of a variable's op; see replica_device_setter."""
-    shape = tf.TensorShape(op.get_attr('shape'))
-    return self.place(shape.num_elements() * op.get_attr('dtype').size)
-
-  def place(self, size):
-    """Chooses the ps of a variable of that many bytes."""
-    task = self.loads.index(min(self.loads))
-    self.loads[task] += size
-    return task
-
-
-def variable_placement(cluster):
-  """A device function: variables on the ps by size, all else on this worker."""
-  if not cluster.ps:
-    return None
-  return v1.train.replica_device_setter(
-    cluster=cluster.spec(),
-    worker_device=cluster.device,
-    ps_strategy=BySize(len(cluster.ps)),
-  )
-
-
-def missing_tasks(cluster):
-  """Names the ps and workers whose port does not answer."""
-  apart = int(cluster.chief_apart)
+  num_chiefs = int(task.has_chief_job)
   jobs = {
-    'ps': cluster.ps,
-    'chief': cluster.workers[:apart],
-    'worker': cluster.workers[apart:],
+    'ps': task.ps_hosts,
+    'chief': task.worker_hosts[:num_chiefs],
+    'worker': task.worker_hosts[num_chiefs:],
   }
-  tasks = {
-    f'{job} {i} ({host})': host
+  addresses = {
+    f'{job} {index} ({host})': host
     for job, hosts in jobs.items()
-    for i, host in enumerate(hosts)
+    for index, host in enumerate(hosts)
   }
-  with concurrent.futures.ThreadPoolExecutor(max(len(tasks), 1)) as pool:
-    answers = list(pool.map(_answers, tasks.values()))
-  return [task for task, answer in zip(tasks, answers) if not answer]
+  with concurrent.futures.ThreadPoolExecutor(max(len(addresses), 1)) as pool:
+    answers = list(pool.map(_answers, addresses.values()))
+  return [name for name, answer in zip(addresses, answers) if not answer]
 
 
-def _answers(host):
-  address, _, port = host.rpartition(':')
+def _own_name(job_name: str) -> str:
+  """Returns the job of a `ClusterTask`, in which the chief is worker 0."""
+  return 'worker' if job_name == 'chief' else job_name
+
+
+def _answers(address: str) -> bool:
+  """Returns whether somebody accepts connections at `host:port`."""
+  host, _, port = address.rpartition(':')
   try:
-    socket.create_connection((address, int(port)), _PROBE_SECONDS).close()
+    socket.create_connection((host, int(port)), _PROBE_SECONDS).close()
   except (OSError, ValueError):
     return False
   return True
-
-
-def sign_off_ops(cluster):
-  """Ops of a worker's graph that tell every ps that the worker is done."""
-  return [
-    _sign_off_queue(i).enqueue(cluster.task_index)
-    for i in range(len(cluster.ps))
-  ]
-
-
-def serve_until_done(cluster, server):
-  """What a ps does: serves until every worker has signed off.
-
-  Workers that have not by a minute after the chief are given up: they are dead
-  or will find out that the job is over.
-  """
-  with tf.Graph().as_default():
-    next_worker = _sign_off_queue(cluster.task_index).dequeue()
-    config = v1.ConfigProto(device_filters=[cluster.device])
-    waiting_for = set(range(cluster.num_workers))
-    with v1.Session(server.target, config=config) as session:
-      while waiting_for:
-        options = v1.RunOptions()
-        if 0 not in waiting_for:
-          options.timeout_in_ms = _GRACE_SECONDS * 1000
-        try:
-          waiting_for.discard(int(session.run(next_worker, options=options)))
-        except tf.errors.DeadlineExceededError:
-          return
-
-
-def _sign_off_queue(ps):
-  with tf.device(f'/job:ps/task:{ps}'):
-    return tf.queue.FIFOQueue(
-      -1, tf.int32, shapes=[()], shared_name='workers_that_are_done'
-    )

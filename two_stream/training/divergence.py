@@ -30,11 +30,10 @@ from typing import NamedTuple
 
 import numpy as np
 import tensorflow as tf
+from tensorflow.compat import v1
 
 from two_stream.networks import checkpoints
 from two_stream.training import initial_weights
-
-v1 = tf.compat.v1
 
 PATIENCE_STEPS = 100
 _MAX_LOSS = 100  # Times that of a network that knows nothing.

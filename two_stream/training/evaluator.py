@@ -7,6 +7,7 @@ import time
 
 import numpy as np
 import tensorflow as tf
+from tensorflow.compat import v1
 
 from two_stream import errors, identity, recipe
 from two_stream.evaluation import accuracy, clip_batches
@@ -14,8 +15,6 @@ from two_stream.networks import checkpoint_files, classifier
 from two_stream.records import clips, record_index, shards
 from two_stream.terminal import progress
 from two_stream.training import initial_weights, summaries, training_folder
-
-v1 = tf.compat.v1
 
 SPLIT = 'validation'
 

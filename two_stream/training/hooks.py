@@ -5,13 +5,12 @@ import logging
 import time
 
 import tensorflow as tf
+from tensorflow.compat import v1
 
 from two_stream import errors
 from two_stream.cluster import cluster_task
 from two_stream.terminal import progress
 from two_stream.training import summaries, training_graph
-
-v1 = tf.compat.v1
 
 _SUMMARY_SECONDS = 10
 
@@ -225,9 +224,9 @@ class TellWatch(v1.train.SessionRunHook):
     self._watch.progress()
 
 
-def missing_tasks_message(place, seconds):
+def missing_tasks_message(task, seconds):
   """What the chief says when nothing has happened for a while."""
-  missing = cluster_task.missing_tasks(place)
+  missing = cluster_task.missing_tasks(task)
   if missing:
     return f'no step for {seconds:.0f} s; no answer from {", ".join(missing)}'
   return f'no step for {seconds:.0f} s, though every task answers'

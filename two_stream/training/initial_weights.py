@@ -4,12 +4,10 @@ import logging
 import pathlib
 import re
 
-import tensorflow as tf
+from tensorflow.compat import v1
 
 from two_stream import errors
 from two_stream.networks import checkpoint_files, checkpoints, inflation
-
-v1 = tf.compat.v1
 
 # Of the files of a training checkpoint, the one that is written last.
 _INDEX = re.compile(r'model\.ckpt-(\d+)\.index')

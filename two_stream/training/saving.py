@@ -9,12 +9,10 @@ import logging
 import pathlib
 import time
 
-import tensorflow as tf
+from tensorflow.compat import v1
 
 from two_stream import errors
 from two_stream.training import divergence, initial_weights
-
-v1 = tf.compat.v1
 
 # So many minibatches in a row must give too large a loss before the last state
 # is given up.

@@ -1,8 +1,6 @@
 """Summaries for TensorBoard."""
 
-import tensorflow as tf
-
-v1 = tf.compat.v1
+from tensorflow.compat import v1
 
 
 def write(writer, group, values, step):

@@ -22,9 +22,9 @@ import pathlib
 from typing import NamedTuple
 
 import tensorflow as tf
+from tensorflow.compat import v1
 
 from two_stream import identity, recipe
-from two_stream.cluster import cluster_task
 from two_stream.datasets import label_map, mirroring
 from two_stream.networks import checkpoints
 from two_stream.records import clips, record_index, shard_folder
@@ -34,13 +34,13 @@ from two_stream.training import (
   explained_errors,
   hooks,
   initial_weights,
+  ps_placement,
+  ps_servers,
   saving,
   training_folder,
   training_graph,
   watchdog,
 )
-
-v1 = tf.compat.v1
 
 _POLL_SECONDS = 1.0
 
@@ -77,12 +77,12 @@ class Job(NamedTuple):
     return str(pathlib.Path(self.train_dir, 'model.ckpt'))
 
 
-def run(job, place):
+def run(job, task):
   """Runs a task until its part of the job is done.
 
   Args:
     job: a `Job`.
-    place: this task's `cluster_task.Cluster`.
+    task: this task's `cluster_task.ClusterTask`.
 
   Returns:
     The exit status: 0, or 128 + the number of the signal that stopped it.
@@ -91,22 +91,22 @@ def run(job, place):
     InputError: if the job cannot be done; a restart would not help.
   """
   training_folder.check_path(job.train_dir)
-  if place.job_name == 'evaluator':
+  if task.job_name == 'evaluator':
     evaluator.follow(job)
     return 0
-  server = cluster_task.start_server(place) if place.ps else None
-  if place.job_name == 'ps':
-    cluster_task.serve_until_done(place, server)
+  server = ps_servers.start(task) if task.ps_hosts else None
+  if task.job_name == 'ps':
+    ps_servers.serve_until_done(task, server)
     return 0
-  return train(job, place, server.target if server else '')
+  return train(job, task, server.target if server else '')
 
 
-def train(job, place, target=''):
+def train(job, task, target=''):
   """What a worker does.
 
   Args:
     job: a `Job`.
-    place: this task's `cluster_task.Cluster`.
+    task: this task's `cluster_task.ClusterTask`.
     target: of this task's server; '' in a job of one process.
 
   Returns:
@@ -118,24 +118,24 @@ def train(job, place, target=''):
   v1.logging.set_verbosity(v1.logging.ERROR)  # Deprecations, restarts...
   index = record_index.of_split(job.records_dir, 'train')
   description = training_folder.describe(job, index)
-  explain = functools.partial(hooks.missing_tasks_message, place)
+  explain = functools.partial(hooks.missing_tasks_message, task)
   watching = watchdog.Watch(
-    job.stall_seconds if place.is_chief and place.ps else None, explain
+    job.stall_seconds if task.is_chief and task.ps_hosts else None, explain
   )
-  with _claimed(job, place):
+  with _claimed(job, task):
     checkpoint = None
-    if place.is_chief:
+    if task.is_chief:
       checkpoint = initial_weights.newest_whole(job.train_dir)
       description = training_folder.settle(job, description, checkpoint)
-    replica = _build(job, place, description['label_map'], index)
+    replica = _build(job, task, description['label_map'], index)
     init_fn = None
-    if place.is_chief:
+    if task.is_chief:
       init_fn = _first_weights(job, replica, description, checkpoint)
     with watching.running():
-      if not place.is_chief:
-        _wait_for_chief(place, replica, target, watching)
+      if not task.is_chief:
+        _wait_for_chief(task, replica, target, watching)
         training_folder.check(job, description)
-      last = _loop(job, place, replica, target, init_fn, index, watching)
+      last = _loop(job, task, replica, target, init_fn, index, watching)
       if last:
         with explained_errors.explained(job, lambda: job.max_steps, lambda: ''):
           export(job, description, last)
@@ -144,18 +144,18 @@ def train(job, place, target=''):
   return 0
 
 
-def _claimed(job, place):
+def _claimed(job, task):
   """Keeps others out of the folder, in which the chief alone writes."""
-  if place.is_chief:
+  if task.is_chief:
     return training_folder.locked(job.train_dir)
   return contextlib.nullcontext()
 
 
-def _build(job, place, class_names, index):
+def _build(job, task, class_names, index):
   parameters = job.hyperparameters
   flips = mirroring.flipped_labels if parameters.flip else mirroring.never
   flipped_labels = flips(class_names)
-  if place.is_chief:
+  if task.is_chief:
     for line in mirroring.describe(class_names, flipped_labels):
       logging.info('%s', line)
   reading = clips.Reading(
@@ -172,9 +172,9 @@ def _build(job, place, class_names, index):
       clips.training_clips,
       reading,
       parameters.batch_size,
-      clips.Turn(place.task_index, place.num_workers),
+      clips.Turn(task.task_index, task.num_workers),
     ),
-    place,
+    task,
   )
 
 
@@ -213,7 +213,7 @@ def _first_weights(job, replica, description, checkpoint):
   )
 
 
-def _loop(job, place, replica, target, init_fn, index, watching):
+def _loop(job, task, replica, target, init_fn, index, watching):
   """Computes gradients until the job is done or this task is told to stop.
 
   Returns:
@@ -223,24 +223,24 @@ def _loop(job, place, replica, target, init_fn, index, watching):
   stop = hooks.StopAt(replica, job.max_steps, watching.signalled)
   with (
     replica.graph.as_default(),
-    v1.device(cluster_task.variable_placement(place)),
+    v1.device(ps_placement.device_setter(task)),
   ):
     saver = saving.make_saver()
-    sign_off = cluster_task.sign_off_ops(place)
+    sign_off = ps_servers.sign_off_ops(task)
     scaffold = v1.train.Scaffold(init_fn=init_fn, saver=saver)
     save = None
     advice = functools.partial(divergence.advice_of_worker, job.train_dir)
-    if place.is_chief:
+    if task.is_chief:
       save = saving.SaveCheckpoints(
         replica, saver, job.train_dir, job.max_steps, job.checkpoint_seconds
       )
       advice = save.advice
-    all_hooks = [*_hooks(job, place, replica, save, index, watching), stop]
+    all_hooks = [*_hooks(job, task, replica, save, index, watching), stop]
     with (
       explained_errors.explained(job, lambda: stop.step, advice),
       v1.train.MonitoredTrainingSession(
         target,
-        place.is_chief,
+        task.is_chief,
         checkpoint_dir=job.train_dir,
         scaffold=scaffold,
         hooks=all_hooks,
@@ -252,33 +252,35 @@ def _loop(job, place, replica, target, init_fn, index, watching):
         max_wait_secs=float('inf'),
         # The chief's thread waits for gradients, which nobody sends any more.
         stop_grace_period_secs=1,
-        config=place.session_config(),
+        config=ps_servers.session_config(task),
       ) as session,
     ):
       while not session.should_stop():
         session.run(replica.train)
     if sign_off and not watching.signalled.is_set():
-      with v1.Session(target, config=place.session_config()) as session:
+      with v1.Session(
+        target, config=ps_servers.session_config(task)
+      ) as session:
         session.run(sign_off)
   return save.newest if save and stop.step >= job.max_steps else None
 
 
-def _hooks(job, place, replica, save, index, watching):
+def _hooks(job, task, replica, save, index, watching):
   aggregate = job.hyperparameters.replicas_to_aggregate
-  tokens = training_graph.tokens_per_step(aggregate, place.num_workers)
+  tokens = training_graph.tokens_per_step(aggregate, task.num_workers)
   every_worker = [
     # Workers begin without a token, so that those of a step are exact.
     replica.optimizer.make_session_run_hook(
-      place.is_chief, tokens - place.num_workers
+      task.is_chief, tokens - task.num_workers
     ),
-    hooks.StartReading(replica, aggregate, place.num_workers),
+    hooks.StartReading(replica, aggregate, task.num_workers),
     hooks.ReportDamage(replica, index, job.max_damaged_records),
     hooks.TellWatch(watching, save and save.save_now),
   ]
-  if not place.is_chief:
+  if not task.is_chief:
     return every_worker
-  if place.ps:
-    every_worker.append(hooks.ReplaceLostTokens(replica, place.num_workers))
+  if task.ps_hosts:
+    every_worker.append(hooks.ReplaceLostTokens(replica, task.num_workers))
   clips_per_step = aggregate * job.hyperparameters.batch_size
   return [
     save,  # Before the first token is handed out.
@@ -287,19 +289,21 @@ def _hooks(job, place, replica, save, index, watching):
   ]
 
 
-def _wait_for_chief(place, replica, target, watching):
+def _wait_for_chief(task, replica, target, watching):
   """Waits until the chief has set the variables.
 
   MonitoredTrainingSession would do so too, but looks every 30 s only.
   """
   with (
     replica.graph.as_default(),
-    v1.device(cluster_task.variable_placement(place)),
+    v1.device(ps_placement.device_setter(task)),
   ):
     uninitialized = v1.report_uninitialized_variables(v1.global_variables())
   while not watching.signalled.is_set():
     try:
-      with v1.Session(target, replica.graph, place.session_config()) as session:
+      with v1.Session(
+        target, replica.graph, ps_servers.session_config(task)
+      ) as session:
         if not session.run(uninitialized).size:
           return
     except (tf.errors.AbortedError, tf.errors.UnavailableError):

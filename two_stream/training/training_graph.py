@@ -15,15 +15,13 @@ import functools
 from typing import NamedTuple
 
 import tensorflow as tf
+from tensorflow.compat import v1
 
 import i3d
 from two_stream import recipe
-from two_stream.cluster import cluster_task
 from two_stream.networks import batch_norm, checkpoints
 from two_stream.records import clips
-from two_stream.training import divergence, update_gate
-
-v1 = tf.compat.v1
+from two_stream.training import divergence, ps_placement, update_gate
 
 NOT_FINITE = 'the loss or its gradient is not finite'
 
@@ -90,7 +88,7 @@ class TrainingGraph(NamedTuple):
   start_reading: tf.Operation
 
 
-def build(hyperparameters, num_classes, make_dataset, place):
+def build(hyperparameters, num_classes, make_dataset, task):
   """Builds a replica's graph.
 
   Args:
@@ -98,7 +96,7 @@ def build(hyperparameters, num_classes, make_dataset, place):
     num_classes: number of logits.
     make_dataset: first batch, int64 tensor [] -> the dataset of
       `clips.training_clips`.
-    place: this task's `cluster_task.Cluster`.
+    task: this task's `cluster_task.ClusterTask`.
 
   Returns:
     A `TrainingGraph`.
@@ -118,16 +116,16 @@ def build(hyperparameters, num_classes, make_dataset, place):
     )
   with (
     tf.Graph().as_default() as graph,
-    v1.device(cluster_task.variable_placement(place)),
+    v1.device(ps_placement.device_setter(task)),
   ):
     v1.set_random_seed(hyperparameters.seed)
     global_step = v1.train.get_or_create_global_step()
-    with tf.device(f'{place.device}/cpu:0'):
+    with tf.device(f'{task.device}/cpu:0'):
       first_batch = v1.placeholder(tf.int64, [])
       iterator = v1.data.make_initializable_iterator(make_dataset(first_batch))
       batch = iterator.get_next()
     # Not for the global step, of which tokens need the value of the moment.
-    read_once = functools.partial(_read_once, place.device)
+    read_once = functools.partial(_read_once, task.device)
     with tf.variable_creator_scope(read_once):
       logits, _ = network(
         clips.scale(batch['clip'], hyperparameters.stream),
@@ -141,10 +139,10 @@ def build(hyperparameters, num_classes, make_dataset, place):
     optimizer = _SyncReplicas(
       update_gate.GatedMomentum(rate, hyperparameters.momentum),
       hyperparameters.replicas_to_aggregate,
-      place.num_workers,
+      task.num_workers,
     )
     train, norm, dropped = _train(
-      optimizer, loss, network, global_step, place.device
+      optimizer, loss, network, global_step, task.device
     )
     hits = tf.equal(tf.argmax(logits, 1, tf.int32), batch['label'])
     accuracy = tf.reduce_mean(tf.cast(hits, tf.float32))

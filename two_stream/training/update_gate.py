@@ -9,8 +9,7 @@ has it, gradients and tokens wait.
 import contextlib
 
 import tensorflow as tf
-
-v1 = tf.compat.v1
+from tensorflow.compat import v1
 
 # A long time for an update. The permit is lost with an update that broke off,
 # as when a ps dies; it is there again in the session that follows.

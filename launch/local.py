@@ -1,28 +1,30 @@
-r"""A whole training job on this machine: a process for every task.
+r"""Runs a whole training job on this machine, with a process for every task.
 
     python launch/local.py --num_workers=2 --num_ps=1 -- \
       --stream=rgb --records_dir=ssv2_records --train_dir=rgb
 
-What follows `--` goes to train.py, in every task. A task that dies is
-restarted; the chief or a ps with all workers and ps, from the last checkpoint.
-An evaluator that cannot be kept alive is left out; training goes on.
-Ctrl-C and SIGTERM save a checkpoint and end the job; the same command continues
-it.
+Every task runs train.py with the flags that follow `--`.
 
-TensorFlow's servers have no authentication and listen on every interface. The
-job therefore runs in a network of its own, which nothing else reaches and which
-reaches nothing else; --noprivate_network runs it in the machine's, for data
-that TensorFlow reads over the network. Keep strangers off the machine then.
+A task that dies is restarted. If the chief or a ps dies, all workers and ps are
+restarted from the last checkpoint. If the evaluator dies too often, training
+goes on without it. Ctrl-C and SIGTERM save a checkpoint and end the job; the
+same command continues it.
 
-Exit status: 0 when training is done, whatever became of the evaluator; that of
-the task that failed too often or by the user's mistake; 128 + the number of the
-signal that ended the job.
+TensorFlow's servers have no authentication and listen on every interface.
+Therefore the job runs in a network of its own: nothing else reaches it, and it
+reaches nothing else. Use --noprivate_network if TensorFlow has to read data
+over the network, and keep strangers off the machine then.
+
+The exit status is 0 when training is done, whatever happened to the evaluator.
+If a task fails too often or by a mistake of the user, it is the status of that
+task. If a signal ends the job, it is 128 + the number of the signal.
 """
 
 import functools
 import logging
 import pathlib
 import sys
+from collections.abc import Sequence
 
 from absl import flags
 
@@ -36,39 +38,53 @@ TRAIN = pathlib.Path(__file__).resolve().parent.parent / 'train.py'
 flags.DEFINE_integer(
   'num_workers',
   None,
-  'Workers, of which the first is the chief.',
+  'Number of workers. The first worker is the chief.',
   lower_bound=1,
   required=True,
 )
-flags.DEFINE_integer('num_ps', 1, 'Parameter servers.', lower_bound=1)
+flags.DEFINE_integer('num_ps', 1, 'Number of parameter servers.', lower_bound=1)
 flags.DEFINE_integer(
   'num_backup',
   0,
-  'Workers beyond --num_workers. A step takes the --num_workers fastest '
-  'gradients then, as if by --replicas_to_aggregate.',
+  'Number of backup workers, which are started beyond --num_workers. With '
+  'backups, a step takes the gradients of the --num_workers fastest workers: '
+  "train.py's --replicas_to_aggregate is set to --num_workers.",
   lower_bound=0,
 )
 flags.DEFINE_boolean(
-  'evaluator', False, 'Whether a task evaluates the checkpoints.'
+  'evaluator',
+  False,
+  'Whether an additional task evaluates each new checkpoint on the validation '
+  'split.',
 )
 flags.DEFINE_list(
   'gpus',
   [],
-  'Numbers of the GPUs that workers and evaluator use, one each, in turns.',
+  'Numbers of the GPUs to use, such as 0,1. Each worker, and the evaluator, '
+  'takes the next of them; several tasks may share a GPU.',
 )
 flags.DEFINE_boolean(
-  'private_network', True, 'Whether to keep the servers from all other traffic.'
+  'private_network',
+  True,
+  'Whether the job runs in a network of its own, which nothing else reaches.',
 )
 flags.DEFINE_integer(
   'max_restarts',
   3,
-  'How often a task may be restarted within 12 hours.',
+  'How often a task may be restarted within 12 hours before the job ends.',
   lower_bound=0,
 )
 
 
-def main(train_flags):
-  """Runs the job; returns its exit status."""
+def main(train_flags: Sequence[str]) -> int:
+  """Runs the job.
+
+  Args:
+    train_flags: the flags of train.py.
+
+  Returns:
+    The exit status.
+  """
   command = [sys.executable, str(TRAIN)]
   if FLAGS.num_backup:
     command.append(f'--replicas_to_aggregate={FLAGS.num_workers}')
@@ -85,8 +101,8 @@ def main(train_flags):
     )
 
 
-def enter_private_network():
-  """Enters one, or warns that this system has none."""
+def enter_private_network() -> None:
+  """Moves this process into a network of its own, or warns if it cannot."""
   try:
     private_network.enter()
   except OSError as error:
@@ -97,8 +113,12 @@ def enter_private_network():
     )
 
 
-def cut_train_flags(arguments):
-  """Takes what follows the first `--` off a command line and returns it."""
+def cut_train_flags(arguments: list[str]) -> list[str]:
+  """Removes the first `--` and what follows from a command line.
+
+  Returns:
+    The arguments that followed.
+  """
   end = arguments.index('--') if '--' in arguments else len(arguments)
   train_flags = arguments[end + 1 :]
   del arguments[end:]

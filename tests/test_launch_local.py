@@ -17,7 +17,7 @@ import pytest
 import small_records
 import tensorflow as tf
 
-from two_stream.cluster.supervisor import Task
+from two_stream.cluster.task_process import TaskName
 from two_stream.training import initial_weights
 
 pytestmark = pytest.mark.process
@@ -107,7 +107,7 @@ def task_id(launcher, task):
     for variable in environ.split(b'\0'):
       if variable.startswith(b'TF_CONFIG='):
         config = json.loads(variable.partition(b'=')[2])
-        if Task(config['task']['type'], config['task']['index']) == task:
+        if TaskName(config['task']['type'], config['task']['index']) == task:
           return int(pid)
   return None
 
@@ -130,10 +130,10 @@ def records(tmp_path_factory):
 @pytest.mark.parametrize(
   'task, num_backup',
   [
-    (Task('worker', 0), 0),
-    (Task('worker', 1), 1),
-    (Task('chief', 0), 0),
-    (Task('ps', 1), 0),
+    (TaskName('worker', 0), 0),
+    (TaskName('worker', 1), 1),
+    (TaskName('chief', 0), 0),
+    (TaskName('ps', 1), 0),
   ],
   ids=['needed worker', 'backup worker', 'chief', 'ps'],
 )

@@ -6,7 +6,7 @@ import socket
 import pytest
 
 from two_stream.cluster import local_cluster
-from two_stream.cluster.supervisor import Task
+from two_stream.cluster.task_process import TaskName
 
 
 def configs(environments):
@@ -20,12 +20,12 @@ def test_every_task_is_told_its_own_place_in_one_cluster():
   with local_cluster.environments(3, 2, has_evaluator=True) as environments:
     found = configs(environments)
   assert list(found) == [
-    Task('chief', 0),
-    Task('worker', 0),
-    Task('worker', 1),
-    Task('ps', 0),
-    Task('ps', 1),
-    Task('evaluator', 0),
+    TaskName('chief', 0),
+    TaskName('worker', 0),
+    TaskName('worker', 1),
+    TaskName('ps', 0),
+    TaskName('ps', 1),
+    TaskName('evaluator', 0),
   ]
   for task, config in found.items():
     assert config['task'] == {'type': task.job, 'index': task.index}
@@ -38,12 +38,12 @@ def test_every_task_is_told_its_own_place_in_one_cluster():
 
 def test_ports_are_free_and_kept_for_those_who_share_them():
   with local_cluster.environments(1, 1) as environments:
-    cluster = configs(environments)[Task('chief', 0)]['cluster']
+    cluster = configs(environments)[TaskName('chief', 0)]['cluster']
     port = int(cluster['ps'][0].rpartition(':')[2])
     with socket.socket() as stranger, pytest.raises(OSError, match='in use'):
       stranger.bind(('127.0.0.1', port))
     # What TensorFlow's server does with TF_GRPC_REUSE_PORT.
-    assert environments[Task('ps', 0)]['TF_GRPC_REUSE_PORT'] == 'true'
+    assert environments[TaskName('ps', 0)]['TF_GRPC_REUSE_PORT'] == 'true'
     with socket.socket() as server:
       server.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
       server.bind(('0.0.0.0', port))

@@ -13,7 +13,7 @@ import programs
 import pytest
 
 from two_stream.cluster import supervisor, tf_config
-from two_stream.cluster.supervisor import Task
+from two_stream.cluster.task_process import TaskName
 
 pytestmark = pytest.mark.process
 
@@ -21,17 +21,22 @@ ALL_ONCE = 'chief 0.0,worker 0.0,worker 1.0,ps 0.0,evaluator 0.0'
 STAND_IN = pathlib.Path(__file__).with_name('stand_ins') / 'supervised_task.py'
 CLUSTER = {'chief': 1, 'worker': 2, 'ps': 1, 'evaluator': 1}
 TASKS = [
-  Task(job, index) for job, count in CLUSTER.items() for index in range(count)
+  TaskName(job, index)
+  for job, count in CLUSTER.items()
+  for index in range(count)
 ]
 
 # The same job in a process of its own, to be signalled.
 PROGRAM = """
 import json, sys
-from two_stream.cluster import supervisor
+from two_stream.cluster import supervisor, task_process
 command, environments = json.load(sys.stdin)
 sys.exit(supervisor.run(
   command,
-  {supervisor.Task(*json.loads(task)): e for task, e in environments.items()},
+  {
+    task_process.TaskName(*json.loads(task)): environment
+    for task, environment in environments.items()
+  },
   max_restarts=1,
 ))
 """
@@ -105,7 +110,10 @@ def wait_for(folder, *names):
 def in_process(folder, plan):
   """A job in a process of its own."""
   command, environments = job(folder, plan)
-  keyed = {json.dumps(task): value for task, value in environments.items()}
+  keyed = {
+    json.dumps([task.job, task.index]): value
+    for task, value in environments.items()
+  }
   with programs.started_code(
     PROGRAM, stdin=subprocess.PIPE, stderr=subprocess.PIPE
   ) as process:

@@ -13,7 +13,7 @@ import small_records
 import tensorflow as tf
 
 from two_stream.cluster import local_cluster
-from two_stream.cluster.supervisor import Task
+from two_stream.cluster.task_process import TaskName
 from two_stream.training import initial_weights
 
 pytestmark = pytest.mark.process
@@ -110,7 +110,7 @@ def test_a_chief_without_steps_names_the_worker_it_misses(run):
       run.start(
         '--replicas_to_aggregate=2', '--stall_seconds=1', environ=environs[task]
       )
-      for task in (Task('chief', 0), Task('ps', 0))
+      for task in (TaskName('chief', 0), TaskName('ps', 0))
     ]
     with programs.killed_at_last(present):
       missing = (
@@ -129,13 +129,13 @@ def test_a_worker_that_was_told_otherwise_ends_with_one_line(run):
     tasks = {
       task: run.start(
         *flags,
-        f'--batch_size={2 if task == Task("worker", 0) else 1}',
+        f'--batch_size={2 if task == TaskName("worker", 0) else 1}',
         environ=environ,
       )
       for task, environ in environs.items()
     }
     with programs.killed_at_last(tasks.values()):
-      assert tasks[Task('worker', 0)].wait(400) == 1
+      assert tasks[TaskName('worker', 0)].wait(400) == 1
   errors = [line for line in run.log.splitlines() if line[:6] == 'error:']
   assert len(errors) == 1
   assert 'job.json' in errors[0]
@@ -145,7 +145,7 @@ def test_a_worker_that_was_told_otherwise_ends_with_one_line(run):
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-  'task', [Task('chief', 0), Task('ps', 0), Task('ps', 1)], ids=str
+  'task', [TaskName('chief', 0), TaskName('ps', 0), TaskName('ps', 1)], ids=str
 )
 def test_chief_and_ps_may_be_restarted_alone(run, task):
   """As Kubernetes does; launch/local.py restarts all."""

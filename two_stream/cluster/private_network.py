@@ -1,9 +1,9 @@
 """A network of this process's own, in which there is only loopback.
 
 TensorFlow's servers listen on every interface, whatever address they are given,
-and whoever reaches a port of theirs controls the process. In a network
-namespace of its own (Linux: `man 7 network_namespaces`) a job's servers are
-reached by the job alone, as if they were bound to loopback.
+and whoever reaches one of their ports controls the process. In a network
+namespace of its own (Linux: `man 7 network_namespaces`), only the job reaches
+its servers, just as if they were bound to loopback.
 """
 
 import ctypes
@@ -19,11 +19,12 @@ _SIOCSIFFLAGS = 0x8914  # linux/sockios.h
 _IFF_UP = 1  # linux/if.h
 
 
-def enter():
+def enter() -> None:
   """Moves this process, and those it starts, into a private network.
 
-  Root enters it directly, others in a user namespace that maps only
-  themselves. The process must have a single thread, so call it early.
+  Root enters the network directly. Another user first enters a user namespace,
+  in which nobody else exists. The system moves only processes of a single
+  thread, so this function must be called early.
 
   Raises:
     OSError: the system does not allow it, or is not Linux.
@@ -41,7 +42,8 @@ def enter():
     fcntl.ioctl(control, _SIOCSIFFLAGS, request)
 
 
-def _unshare(namespaces):
+def _unshare(namespaces: int) -> None:
+  """Moves this process into new namespaces, see `man 2 unshare`."""
   libc = ctypes.CDLL(None, use_errno=True)
   if not hasattr(libc, 'unshare'):
     raise OSError('no namespaces on this system')

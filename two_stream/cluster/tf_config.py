@@ -1,35 +1,51 @@
-"""TF_CONFIG: the environment variable that tells a task its place in a job.
+"""TF_CONFIG: the environment variable that tells a process which task it is.
 
     {"cluster": {"chief": ["a:2222"], "worker": ["b:2222"], "ps": ["c:2222"]},
      "task": {"type": "worker", "index": 0}}
 
-The chief is a worker too; the evaluator is in no cluster, as it only reads
-checkpoints. A task of a Slurm or Kubernetes job finds out its own by
+The chief is also a worker. The evaluator has no address in the cluster, because
+it only reads checkpoints.
+
+A process that Slurm or Kubernetes started sets the variable by
 
     TF_CONFIG=$(python -m two_stream.cluster.tf_config --scheduler=slurm)
 
-from environment variables, which `from_slurm` and `from_kubernetes` list.
+This program makes it of the environment variables that the functions
+`from_slurm` and `from_kubernetes` list.
 """
 
 import json
 import os
 import re
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from two_stream import documents, errors
 
 JOB_NAMES = ('chief', 'worker', 'ps', 'evaluator')
-PORT = 2222  # Kubernetes gives every task an address of its own.
 MAX_PORT = 65535
-# Of a job. The published one has 68 workers and a few ps.
-MAX_TASKS = 10_000
+# Kubernetes gives every task an address of its own, so all use the same port.
+_KUBERNETES_PORT = 2222
+# A limit against typing errors. The published job has 68 workers and a few ps.
+_MAX_TASKS = 10_000
 
 _ADDRESS = re.compile(
   r'([A-Za-z0-9][A-Za-z0-9._-]*|\[[0-9A-Fa-f:.]+\]):([1-9][0-9]{0,4})'
 )
 
 
-def cluster(worker_hosts, ps_hosts):
-  """The cluster of these addresses `host:port`; worker 0 is the chief."""
+def cluster(
+  worker_hosts: Sequence[str], ps_hosts: Sequence[str]
+) -> dict[str, list[str]]:
+  """Arranges addresses by job.
+
+  Args:
+    worker_hosts: addresses `host:port`. The first of them is the chief's.
+    ps_hosts: addresses of the parameter servers.
+
+  Returns:
+    The addresses of 'chief', 'worker' and 'ps', without jobs that have none.
+  """
   jobs = {
     'chief': worker_hosts[:1],
     'worker': worker_hosts[1:],
@@ -38,30 +54,32 @@ def cluster(worker_hosts, ps_hosts):
   return {job: list(hosts) for job, hosts in jobs.items() if hosts}
 
 
-def to_json(jobs, job, index):
-  """TF_CONFIG of a task.
+def to_json(jobs: Mapping[str, Sequence[str]], job: str, index: int) -> str:
+  """Writes TF_CONFIG for a task.
 
   Args:
-    jobs: as from `cluster`.
-    job: 'chief', 'worker', 'ps' or 'evaluator'.
-    index: number of the task in its job.
+    jobs: the addresses of each job, such as `cluster` returns them.
+    job: the job of the task, one of `JOB_NAMES`.
+    index: the number of the task in its job.
+
+  Returns:
+    The value of the variable.
   """
   return json.dumps({'cluster': jobs, 'task': {'type': job, 'index': index}})
 
 
-def parse(text):
+def parse(text: str) -> tuple[dict[str, list[str]], str, int]:
   """Reads TF_CONFIG.
 
   Args:
-    text: JSON, as above. A job may be missing; keys of other names than above
-      are passed over. Without a chief among the jobs worker 0 is it.
+    text: the JSON that the docstring of this module shows. A job may be
+      missing; if the chief is, worker 0 is the chief. Other keys are ignored.
 
   Returns:
-    (jobs, job, index): a dict of job -> list of addresses; this task's job, and
-    its number in the job.
+    (the addresses of each job; the job of this task; its number in that job).
 
   Raises:
-    InputError: if it is no such JSON, or `check` refuses it.
+    InputError: the text is no such JSON, or `check` refuses it.
   """
   name = 'TF_CONFIG'
   config = _object(documents.parse_json(text, name), name)
@@ -77,7 +95,8 @@ def parse(text):
   return jobs, task['type'], index
 
 
-def _object(value, name):
+def _object(value: Any, name: str) -> dict[str, Any]:
+  """Returns a value of JSON that must be an object."""
   if not isinstance(value, dict):
     raise errors.InputError(
       f'{name} is not an object; TF_CONFIG is written {{"cluster": {{job: '
@@ -86,14 +105,19 @@ def _object(value, name):
   return value
 
 
-def check(jobs, job, index, source):
-  """Raises InputError unless there can be such a cluster and such a task in it.
+def check(
+  jobs: Mapping[str, Sequence[Any]], job: Any, index: int, source: str
+) -> None:
+  """Checks a cluster, and whether a task is part of it.
 
   Args:
-    jobs: job -> list of addresses.
-    job: the task's.
-    index: an int, the task's number in its job.
-    source: where all this is from, for messages.
+    jobs: the addresses of each job. Values that are no addresses are refused.
+    job: the job of the task.
+    index: the number of the task in its job.
+    source: where all this was read, for messages.
+
+  Raises:
+    InputError: there can be no such cluster, or it has no such task.
   """
   for name in (*jobs, job):
     if name not in JOB_NAMES:
@@ -113,7 +137,7 @@ def check(jobs, job, index, source):
     raise errors.InputError(
       f'{source}: a job has both ps and workers, or is one process with neither'
     )
-  # Where there is no chief apart, or no cluster, it is worker 0.
+  # A job of one process has a single worker, which has no address.
   num_workers = len(workers) if ps else 1
   count = {'chief': 1, 'worker': num_workers, 'ps': len(ps)}[job]
   if not 0 <= index < count:
@@ -122,8 +146,9 @@ def check(jobs, job, index, source):
     )
 
 
-def _check_addresses(addresses, source):
-  seen = set()
+def _check_addresses(addresses: Sequence[Any], source: str) -> None:
+  """Raises InputError if one is not `host:port`, or stands twice."""
+  seen: set[str] = set()
   for address in addresses:
     parts = isinstance(address, str) and _ADDRESS.fullmatch(address)
     if not parts or int(parts[2]) > MAX_PORT:
@@ -138,18 +163,23 @@ def _check_addresses(addresses, source):
     seen.add(address)
 
 
-def from_slurm(environ):
-  """TF_CONFIG of a task of slurm.sbatch, which has the same tasks on each node.
+def from_slurm(environ: Mapping[str, str]) -> str:
+  """Makes TF_CONFIG for a task that launch/slurm.sbatch started.
 
-  On a node, the first tasks are workers and the others ps.
+  Every node has the same number of tasks. The first of them are workers and the
+  others ps.
 
   Args:
-    environ: environment variables. Slurm sets SLURM_NODEID and SLURM_LOCALID;
-      the batch script NODES (names, separated by white space),
-      WORKERS_PER_NODE, PS_PER_NODE and FIRST_PORT, the first of a node's ports.
+    environ: environment variables. Slurm sets SLURM_NODEID and SLURM_LOCALID.
+      The batch script sets NODES (names, separated by white space),
+      WORKERS_PER_NODE, PS_PER_NODE, and FIRST_PORT, which is the first of the
+      ports that tasks use on each node.
+
+  Returns:
+    The value of TF_CONFIG.
 
   Raises:
-    InputError: if one is missing or cannot be.
+    InputError: a variable is missing or has an impossible value.
   """
   nodes = _value(environ, 'NODES').split()
   num_workers = _number(environ, 'WORKERS_PER_NODE')
@@ -179,25 +209,32 @@ def from_slurm(environ):
   return to_json(jobs, *task)
 
 
-def from_kubernetes(environ):
-  """TF_CONFIG of a pod of kubernetes.yaml, which has a Job for each role.
+def from_kubernetes(environ: Mapping[str, str]) -> str:
+  """Makes TF_CONFIG for a pod of launch/kubernetes.yaml.
+
+  The manifest has a Job of Kubernetes for each role.
 
   Args:
-    environ: environment variables. Kubernetes sets JOB_COMPLETION_INDEX; the
-      manifest ROLE ('chief', 'worker', 'ps' or 'evaluator'), SERVICE (name of
-      the headless service, with which the names of the Jobs begin), NUM_WORKERS
-      (the chief not counted) and NUM_PS.
+    environ: environment variables. Kubernetes sets JOB_COMPLETION_INDEX. The
+      manifest sets ROLE (one of `JOB_NAMES`), SERVICE (the name of the headless
+      service, with which the names of the Jobs begin), NUM_WORKERS (without the
+      chief) and NUM_PS.
+
+  Returns:
+    The value of TF_CONFIG.
 
   Raises:
-    InputError: if one is missing or cannot be.
+    InputError: a variable is missing or has an impossible value.
   """
   service = _value(environ, 'SERVICE')
   num_workers = _number(environ, 'NUM_WORKERS')
   num_ps = _number(environ, 'NUM_PS')
   _check_size(1 + num_workers + num_ps)
 
-  def hosts(role, count):
-    return [f'{service}-{role}-{i}.{service}:{PORT}' for i in range(count)]
+  def hosts(role: str, count: int) -> list[str]:
+    return [
+      f'{service}-{role}-{i}.{service}:{_KUBERNETES_PORT}' for i in range(count)
+    ]
 
   jobs = cluster(
     hosts('chief', 1) + hosts('worker', num_workers), hosts('ps', num_ps)
@@ -207,21 +244,25 @@ def from_kubernetes(environ):
   return to_json(jobs, *task)
 
 
-def _check_size(num_tasks):
-  if num_tasks > MAX_TASKS:
+def _check_size(num_tasks: int) -> None:
+  if num_tasks > _MAX_TASKS:
     raise errors.InputError(
-      f'environment variables: {num_tasks} tasks; a job has at most {MAX_TASKS}'
+      f'environment variables: {num_tasks} tasks; a job has at most '
+      f'{_MAX_TASKS}'
     )
 
 
-def _value(environ, name):
+def _value(environ: Mapping[str, str], name: str) -> str:
+  """Returns a variable that must be set."""
   if not environ.get(name):
     raise errors.InputError(f'environment variable {name}: is not set')
   return environ[name]
 
 
-def _number(environ, name, count=None):
-  """Reads a whole number, below `count` if that is given."""
+def _number(
+  environ: Mapping[str, str], name: str, count: int | None = None
+) -> int:
+  """Reads a variable that is a whole number, below `count` if that is given."""
   source = f'environment variable {name}'
   number = documents.whole_number(_value(environ, name), source)
   if count is not None and number >= count:
@@ -238,6 +279,11 @@ if __name__ == '__main__':
 
   from two_stream import cli
 
-  flags.DEFINE_enum('scheduler', None, list(SCHEDULERS), 'Whose variables.')
-  flags.mark_flag_as_required('scheduler')
+  flags.DEFINE_enum(
+    'scheduler',
+    None,
+    list(SCHEDULERS),
+    'Scheduler that started this process and set its environment variables.',
+    required=True,
+  )
   cli.run(lambda: print(SCHEDULERS[flags.FLAGS.scheduler](os.environ)))

@@ -1,4 +1,7 @@
-"""Small folders of records, as preprocessing makes them."""
+"""Small records, and folders of them, as preprocessing makes them."""
+
+import pathlib
+from collections.abc import Sequence
 
 import numpy as np
 import small_videos
@@ -10,9 +13,42 @@ CLASS_NAMES = ('Moving left', 'Moving right', 'Resting')
 HEIGHT, WIDTH = 226, 240
 # A record of no bytes, as TFRecord files frame it.
 EMPTY_RECORD = bytes.fromhex('0000000000000000 29039807 d8ea82a2')
+# What the clip of `record` shows: six time steps of four distinct frames.
+FRAME_INDEX = [0, 0, 1, 2, 2, 2, 3]
 
 
-def serialized_clip(number, label, num_frames=10):
+def frames_and_flows() -> tuple[np.ndarray, np.ndarray]:
+  """Makes what the images of `record` show.
+
+  Returns:
+    Four distinct frames, uint8 [4, 48, 64, 3], and the three flows between
+    them, float32 [3, 48, 64, 2].
+  """
+  frames = small_videos.textured_frames(4)
+  rng = np.random.default_rng(1)
+  flows = rng.uniform(-25, 25, (3, 48, 64, 2)).astype(np.float32)
+  return frames, flows
+
+
+def record() -> schema.Record:
+  """Makes a record of `frames_and_flows`, with every key that there can be."""
+  frames, flows = frames_and_flows()
+  return schema.encode(
+    frames,
+    flows,
+    timestamps=[0, 83_000, 167_000, 250_000],
+    frame_index=FRAME_INDEX,
+    context={
+      schema.ID: [b'78687'],
+      schema.DATA_PATH: [b'78687.webm'],
+      schema.LABEL_INDEX: [26],
+      schema.LABEL_STRING: [b'Holding something'],
+      schema.PARAMETERS: [b'{}'],
+    },
+  )
+
+
+def serialized_clip(number: int, label: int, num_frames: int = 10) -> bytes:
   """A clip whose frames and flows no other number shares.
 
   Every third frame is shown twice.
@@ -39,8 +75,11 @@ def serialized_clip(number, label, num_frames=10):
 
 
 def write(
-  folder, split='train', clips_by_shard=((0, 1, 2), (3, 4)), label=None
-):
+  folder: pathlib.Path,
+  split: str = 'train',
+  clips_by_shard: Sequence[Sequence[int]] = ((0, 1, 2), (3, 4)),
+  label: int | None = None,
+) -> list[pathlib.Path]:
   """Writes shards and the label map; clip n has label n % 3, or `label`.
 
   Returns:

@@ -2,50 +2,22 @@
 
 import numpy as np
 import pytest
-import small_videos
+import small_records
 
 from two_stream import errors
 from two_stream.records import schema, tfrecords
 from two_stream.video import pixels
 
-FRAME_INDEX = [0, 0, 1, 2, 2, 2, 3]
 
-
-@pytest.fixture(name='clip')
-def make_clip():
-  """Four distinct frames, three flows, six time steps."""
-  frames = small_videos.textured_frames(4)
-  rng = np.random.default_rng(1)
-  flows = rng.uniform(-25, 25, (3, 48, 64, 2)).astype(np.float32)
-  return frames, flows
-
-
-@pytest.fixture(name='record')
-def make_record(clip):
-  frames, flows = clip
-  return schema.encode(
-    frames,
-    flows,
-    timestamps=[0, 83_000, 167_000, 250_000],
-    frame_index=FRAME_INDEX,
-    context={
-      schema.ID: [b'78687'],
-      schema.DATA_PATH: [b'78687.webm'],
-      schema.LABEL_INDEX: [26],
-      schema.LABEL_STRING: [b'Holding something'],
-      schema.PARAMETERS: [b'{}'],
-    },
-  )
-
-
-def test_reading_gives_both_streams_equally_long(clip, record):
-  frames, flows = clip
+def test_reading_gives_both_streams_equally_long():
+  frames, flows = small_records.frames_and_flows()
+  record = small_records.record()
   stored = tfrecords.deserialize(tfrecords.serialize(record))
   rgb, flow = schema.read_clip(stored)
   assert rgb.shape == (6, 48, 64, 3)
   assert flow.shape == (6, 48, 64, 2)
   assert rgb.dtype == flow.dtype == np.float32
-  shown = pixels.scale_rgb(frames[FRAME_INDEX[:-1]])
+  shown = pixels.scale_rgb(frames[small_records.FRAME_INDEX[:-1]])
   assert np.abs(rgb - shown).mean() < 2 / 127.5
   zero = np.zeros_like(flows[0])
   moved = pixels.scale_flow(
@@ -55,7 +27,8 @@ def test_reading_gives_both_streams_equally_long(clip, record):
   assert not flow[[0, 3, 4]].any()
 
 
-def test_a_window_is_that_part_of_the_clip(record):
+def test_a_window_is_that_part_of_the_clip():
+  record = small_records.record()
   stored = tfrecords.deserialize(tfrecords.serialize(record))
   rgb, flow = schema.read_clip(stored)
   for start in range(6):
@@ -68,7 +41,8 @@ def test_a_window_is_that_part_of_the_clip(record):
       schema.read_clip(stored, start, num_frames)
 
 
-def test_a_window_decodes_its_own_images_alone(record):
+def test_a_window_decodes_its_own_images_alone():
+  record = small_records.record()
   record.feature_lists[schema.RGB_ENCODED][3] = b'damaged'
   record.feature_lists[schema.FLOW_ENCODED][2] = b'damaged'
   stored = tfrecords.deserialize(tfrecords.serialize(record))

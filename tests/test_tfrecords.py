@@ -2,47 +2,19 @@
 
 import numpy as np
 import pytest
-import small_videos
+import small_records
 import tensorflow as tf
 
 from two_stream import errors
 from two_stream.records import schema, tfrecords
 
-FRAME_INDEX = [0, 0, 1, 2, 2, 2, 3]
 
-
-@pytest.fixture(name='clip')
-def make_clip():
-  """Four distinct frames, three flows, six time steps."""
-  frames = small_videos.textured_frames(4)
-  rng = np.random.default_rng(1)
-  flows = rng.uniform(-25, 25, (3, 48, 64, 2)).astype(np.float32)
-  return frames, flows
-
-
-@pytest.fixture(name='record')
-def make_record(clip):
-  frames, flows = clip
-  return schema.encode(
-    frames,
-    flows,
-    timestamps=[0, 83_000, 167_000, 250_000],
-    frame_index=FRAME_INDEX,
-    context={
-      schema.ID: [b'78687'],
-      schema.DATA_PATH: [b'78687.webm'],
-      schema.LABEL_INDEX: [26],
-      schema.LABEL_STRING: [b'Holding something'],
-      schema.PARAMETERS: [b'{}'],
-    },
-  )
-
-
-def test_an_outsider_reads_the_mediasequence_keys(tmp_path, clip, record):
+def test_an_outsider_reads_the_mediasequence_keys(tmp_path):
   """Uses TensorFlow and the published keys, nothing of this project."""
+  frames, flows = small_records.frames_and_flows()
+  record = small_records.record()
   path = tmp_path / 'shard'
   tfrecords.write_shard(path, [tfrecords.serialize(record)])
-  frames, flows = clip
   string_step = tf.io.FixedLenSequenceFeature([], tf.string)
   int_step = tf.io.FixedLenSequenceFeature([], tf.int64)
   for serialized in tf.data.TFRecordDataset(str(path)).batch(1):
@@ -87,18 +59,20 @@ def test_an_outsider_reads_the_mediasequence_keys(tmp_path, clip, record):
   np.testing.assert_allclose(x, np.clip(flows[1, ..., 0], -20, 20), atol=0.08)
 
 
-def test_parsing_in_a_graph_gives_the_undecoded_clip(record):
+def test_parsing_in_a_graph_gives_the_undecoded_clip():
+  record = small_records.record()
   dataset = tf.data.Dataset.from_tensors(tfrecords.serialize(record))
   (parsed,) = dataset.map(tfrecords.parse).as_numpy_iterator()
   assert parsed[schema.ID] == b'78687'
   assert parsed[schema.LABEL_INDEX] == 26
   assert parsed[schema.LABEL_STRING] == b'Holding something'
-  assert parsed[schema.FRAME_INDEX].tolist() == FRAME_INDEX
+  assert parsed[schema.FRAME_INDEX].tolist() == small_records.FRAME_INDEX
   for key in (schema.RGB_ENCODED, schema.FLOW_ENCODED):
     assert parsed[key].tolist() == record.feature_lists[key]
 
 
-def test_a_clip_without_a_public_label_says_so(record):
+def test_a_clip_without_a_public_label_says_so():
+  record = small_records.record()
   del record.context[schema.LABEL_INDEX]
   del record.context[schema.LABEL_STRING]
   parsed = tfrecords.parse(tfrecords.serialize(record))
@@ -106,7 +80,8 @@ def test_a_clip_without_a_public_label_says_so(record):
   assert parsed[schema.LABEL_STRING].numpy() == b''
 
 
-def test_serializing_loses_nothing_and_is_deterministic(record):
+def test_serializing_loses_nothing_and_is_deterministic():
+  record = small_records.record()
   serialized = tfrecords.serialize(record)
   assert tfrecords.deserialize(serialized) == record
   backwards = schema.Record(

@@ -190,7 +190,11 @@ def clip_reader(stack: contextlib.ExitStack) -> Callable[[], None]:
   path = folder / 'shard'
   tfrecords.write_shard(path, [random_record(i) for i in range(8)])
   reading = clips.Reading(
-    record_index.build([path]), FLAGS.stream, FLAGS.num_frames, [0], 0
+    records=record_index.build([path]),
+    stream=FLAGS.stream,
+    num_frames=FLAGS.num_frames,
+    flipped_labels=[0],
+    seed=0,
   )
   batches = iter(
     clips.training_clips(reading, 1, clips.Turn(), tf.constant(0, tf.int64))

@@ -73,11 +73,11 @@ def batches_of(job, count, turn=None):
   """What a replica reads, without its graph."""
   hyperparameters = job.hyperparameters
   reading = clips.Reading(
-    record_index.build(shards.find(job.records_dir, 'train')),
-    hyperparameters.stream,
-    FRAMES,
-    mirroring.flipped_labels(small_records.CLASS_NAMES),
-    hyperparameters.seed,
+    records=record_index.build(shards.find(job.records_dir, 'train')),
+    stream=hyperparameters.stream,
+    num_frames=FRAMES,
+    flipped_labels=mirroring.flipped_labels(small_records.CLASS_NAMES),
+    seed=hyperparameters.seed,
   )
   dataset = clips.training_clips(
     reading,

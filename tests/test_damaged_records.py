@@ -40,7 +40,13 @@ def run_graphs_as_written():
 @functools.cache
 def reader(stream, training):
   """What `clips` makes of a serialized record, in a graph made once."""
-  reading = clips.Reading(None, stream, FRAMES, [1, 0, 2], seed=3)
+  reading = clips.Reading(
+    records=None,
+    stream=stream,
+    num_frames=FRAMES,
+    flipped_labels=[1, 0, 2],
+    seed=3,
+  )
 
   @tf.function(input_signature=[tf.TensorSpec([], tf.string)])
   def read(serialized):

@@ -11,7 +11,10 @@ from two_stream.training import hooks
 
 def test_too_many_damaged_records_name_the_last_of_them():
   index = record_index.RecordIndex(
-    ['shard'], np.zeros(4, int), np.arange(0, 400, 100), {}
+    paths=['shard'],
+    shards=np.zeros(4, int),
+    offsets=np.arange(0, 400, 100),
+    torn={},
   )
   hook = hooks.ReportDamage(None, index, max_damaged=1)
 

@@ -17,10 +17,10 @@ CLASSES = 5
 RECORDS = 6  # Of the shard; records 1 and 4 cannot be read.
 SHARD = '/records/validation-00003-of-00388.tfrecord'
 PART = logit_parts.Part(
-  np.array([0, 2, 3, 5], np.int64),
-  np.array(['0', '22', '3', 'fünf']),
-  np.array([0, 4, -1, 2], np.int32),
-  np.random.default_rng(0).normal(size=[4, CLASSES]).astype(np.float32),
+  records=np.array([0, 2, 3, 5], np.int64),
+  ids=np.array(['0', '22', '3', 'fünf']),
+  labels=np.array([0, 4, -1, 2], np.int32),
+  logits=np.random.default_rng(0).normal(size=[4, CLASSES]).astype(np.float32),
 )
 CHECKPOINT_DIGEST, SHARD_DIGEST = 'c' * 64, '5' * 64
 
@@ -41,7 +41,8 @@ def read(parts):
 
 
 def expect_equal(part, expected):
-  for name, found, values in zip(expected._fields, part, expected):
+  for name, values in expected.arrays().items():
+    found = part.arrays()[name]
     np.testing.assert_array_equal(found, values, err_msg=name)
     assert found.dtype == values.dtype
 
@@ -58,7 +59,7 @@ def test_a_part_without_a_readable_record_reads_back(parts):
 
 
 def test_a_part_of_rows_has_their_columns():
-  rows = zip(*PART)
+  rows = zip(*PART.arrays().values())
   expect_equal(logit_parts.Part.of_rows(list(rows), CLASSES), PART)
 
 
@@ -220,7 +221,7 @@ def test_a_part_made_to_do_harm_is_none_or_has_its_form(parts, path, examples):
     st.builds(header, descriptions, shapes) | st.binary(max_size=140),
     st.binary(max_size=80) | st.sampled_from([bytes(n) for n in (16, 32, 80)]),
   ).map(b''.join)
-  names = st.sampled_from(['made_from', *PART._fields])
+  names = st.sampled_from(['made_from', *logit_parts.ARRAYS])
 
   @settings(max_examples=examples, deadline=None)
   @given(names, contents)

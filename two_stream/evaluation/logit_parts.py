@@ -8,6 +8,7 @@ the file is not what `Parts.write` writes. Sizes that a file claims are compared
 with the file before memory is taken, and no pickle is loaded.
 """
 
+import dataclasses
 import io
 import math
 import os
@@ -16,7 +17,6 @@ import re
 import sys
 import zipfile
 from collections.abc import Sequence
-from typing import NamedTuple
 
 import numpy as np
 
@@ -47,7 +47,8 @@ _REMEDY = (
 )
 
 
-class Part(NamedTuple):
+@dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
+class Part:
   """A network's logits of the readable clips of a shard, in their order.
 
   Attributes:
@@ -76,16 +77,36 @@ class Part(NamedTuple):
     """
     records, ids, labels, logits = zip(*rows) if rows else [()] * 4
     return cls(
-      np.array(records, np.int64),
-      np.array(ids, str),
-      np.array(labels, np.int32),
-      np.array(logits, np.float32).reshape(len(rows), num_classes),
+      records=np.array(records, np.int64),
+      ids=np.array(ids, str),
+      labels=np.array(labels, np.int32),
+      logits=np.array(logits, np.float32).reshape(len(rows), num_classes),
     )
+
+  @classmethod
+  def joined(cls, parts: Sequence['Part']) -> 'Part':
+    """Returns the rows of some parts, one part after the other."""
+    return cls(
+      **{
+        name: np.concatenate([part.arrays()[name] for part in parts])
+        for name in ARRAYS
+      }
+    )
+
+  def arrays(self) -> dict[str, np.ndarray]:
+    """Returns the arrays by their names, in the order of `ARRAYS`."""
+    return {name: getattr(self, name) for name in ARRAYS}
 
   def select(self, wanted: np.ndarray) -> 'Part':
     """Returns the part that has only those records that are in `wanted`."""
     chosen = np.isin(self.records, wanted)
-    return Part(*(values[chosen] for values in self))
+    return Part(
+      **{name: values[chosen] for name, values in self.arrays().items()}
+    )
+
+
+# The names of a part's arrays, in the order in which a file has them.
+ARRAYS = tuple(field.name for field in dataclasses.fields(Part))
 
 
 class Parts:
@@ -123,7 +144,7 @@ class Parts:
       made_from, *arrays = _read_arrays(self._path(shard))
       if not np.array_equal(made_from, np.array(self._source(shard_digest))):
         return None
-      part = Part(*arrays)
+      part = Part(**dict(zip(ARRAYS, arrays)))
       _check(part, num_records, self._num_classes)
       return part
     except _UNUSABLE:
@@ -145,7 +166,7 @@ class Parts:
       files.errors_of_writing(path, _REMEDY),
       files.atomic_open(path) as stream,
     ):
-      np.savez(stream, made_from=self._source(shard_digest), **part._asdict())
+      np.savez(stream, made_from=self._source(shard_digest), **part.arrays())
 
   def _path(self, shard: files.PathLike) -> pathlib.Path:
     return self._folder / f'{pathlib.Path(shard).stem}.npz'
@@ -159,7 +180,7 @@ def _read_arrays(path: pathlib.Path) -> list[np.ndarray]:
   """Reads the arrays of a part; raises one of `_UNUSABLE` if it cannot.
 
   Returns:
-    The text of `Parts._source` as an array str [], then the fields of `Part`.
+    The text of `Parts._source` as an array str [], then the arrays of a part.
   """
   with files.open_to_read(path) as stream:
     if os.fstat(stream.fileno()).st_size > _MAX_BYTES:
@@ -168,7 +189,7 @@ def _read_arrays(path: pathlib.Path) -> list[np.ndarray]:
   with zipfile.ZipFile(io.BytesIO(content)) as archive:
     return [
       _array(_stored(archive, f'{name}.npy', len(content)))
-      for name in ('made_from', *Part._fields)
+      for name in ('made_from', *ARRAYS)
     ]
 
 
@@ -203,7 +224,7 @@ def _check(part: Part, num_records: int, num_classes: int) -> None:
   """
   found = part.records
   length = found.size
-  form = [(values.shape, values.dtype.str) for values in part]
+  form = [(values.shape, values.dtype.str) for values in part.arrays().values()]
   expected = [
     ((length,), '<i8'),
     ((length,), part.ids.dtype.str),

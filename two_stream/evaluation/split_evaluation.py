@@ -4,13 +4,14 @@ The logits of a network for a shard are written as soon as they are computed. So
 a run that was killed continues where it stopped when it is started again.
 """
 
+import dataclasses
 import functools
 import logging
 import pathlib
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
+import tqdm
 
 from two_stream import errors, files, identity, recipe
 from two_stream.datasets import data_set
@@ -33,23 +34,8 @@ from two_stream.terminal import progress
 from two_stream.video import resampling
 
 
-class Logits(NamedTuple):
-  """The logits for those clips of a split that every network could read.
-
-  Attributes:
-    ids: str [N]; the ids of the clips.
-    labels: int32 [N]; `schema.NO_LABEL` for a clip without a label.
-    networks: `data_directory.Network` -> float32 [N, classes].
-    damaged: the records that could not be read.
-  """
-
-  ids: np.ndarray
-  labels: np.ndarray
-  networks: dict[data_directory.Network, np.ndarray]
-  damaged: list['Damage']
-
-
-class Damage(NamedTuple):
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Damage:
   """A record that cannot be read.
 
   Attributes:
@@ -66,6 +52,23 @@ class Damage(NamedTuple):
   record: int
   byte: int
   breaks_off: bool
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
+class Logits:
+  """The logits for those clips of a split that every network could read.
+
+  Attributes:
+    ids: str [N]; the ids of the clips.
+    labels: int32 [N]; `schema.NO_LABEL` for a clip without a label.
+    networks: `data_directory.Network` -> float32 [N, classes].
+    damaged: the records that could not be read.
+  """
+
+  ids: np.ndarray
+  labels: np.ndarray
+  networks: dict[data_directory.Network, np.ndarray]
+  damaged: list[Damage]
 
 
 def class_names(
@@ -169,7 +172,7 @@ class _Shards:
     self.index = index
     self._identities: dict[str, identity.Identity] = {}
 
-  def identity(self, shard) -> identity.Identity:
+  def identity(self, shard: str) -> identity.Identity:
     """Returns the identity that a shard had when it was first needed.
 
     Raises:
@@ -184,8 +187,28 @@ class _Shards:
     return self._identities[shard]
 
 
-def _parts(network, num_classes, contents, folder, bar):
-  """Yields (shard, part) for one network: parts are read or else computed."""
+def _parts(
+  network: data_directory.Network,
+  num_classes: int,
+  contents: _Shards,
+  folder: pathlib.Path,
+  bar: tqdm.tqdm,
+) -> Iterator[tuple[str, logit_parts.Part]]:
+  """Reads the parts of one network, and computes those that are not there.
+
+  Args:
+    network: the network.
+    num_classes: number of classes of the network.
+    contents: the shards of the split.
+    folder: the folder of the network's parts.
+    bar: counts the clips that are done.
+
+  Yields:
+    (path of a shard, its part), for each shard of the split.
+
+  Raises:
+    InputError: a file cannot be read or written, or changed while it was used.
+  """
   seen = identity.Identity(*checkpoint_files.load(network.checkpoint).files)
   store = logit_parts.Parts(folder, seen.digest, num_classes)
   classify = None
@@ -204,7 +227,9 @@ def _parts(network, num_classes, contents, folder, bar):
     yield shard, part
 
 
-def _load(network, num_classes, seen):
+def _load(
+  network: data_directory.Network, num_classes: int, seen: identity.Identity
+) -> classifier.Classifier:
   """Loads a network, whose checkpoint must not have changed since `seen`."""
   classify = classifier.load(
     network.checkpoint, recipe.STREAMS[network.stream].scope
@@ -216,8 +241,25 @@ def _load(network, num_classes, seen):
   return classify
 
 
-def _classify(classify, stream, index, num_classes, bar):
-  """Returns the `logit_parts.Part` of the readable clips of a shard."""
+def _classify(
+  classify: classifier.Classifier,
+  stream: str,
+  index: record_index.RecordIndex,
+  num_classes: int,
+  bar: tqdm.tqdm,
+) -> logit_parts.Part:
+  """Classifies the readable clips of a shard.
+
+  Args:
+    classify: the network.
+    stream: a key of `recipe.STREAMS`, the network's.
+    index: the index of the shard alone.
+    num_classes: number of classes of the network.
+    bar: counts the clips that are done.
+
+  Returns:
+    The part of the shard.
+  """
   rows = []
   elements = clips.test_clips(index, stream).as_numpy_iterator()
   for batch, logits in clip_batches.of_clips(classify, stream, elements):
@@ -232,14 +274,33 @@ def _classify(classify, stream, index, num_classes, bar):
   )
 
 
-def _text(encoded):
+def _text(encoded: bytes) -> str:
   return encoded.decode(errors='replace')
 
 
-def _combine(contents, networks, parts):
-  """Returns the `Logits` of the clips that every network could read."""
+def _combine(
+  contents: _Shards,
+  networks: Sequence[data_directory.Network],
+  parts: Mapping[tuple[data_directory.Network, str], logit_parts.Part],
+) -> Logits:
+  """Puts the parts of a split together.
+
+  Args:
+    contents: the shards of the split.
+    networks: the networks.
+    parts: (network, path of a shard) -> the part.
+
+  Returns:
+    The logits for the clips that every network could read.
+
+  Raises:
+    InputError: no record can be read, or a label is not that of a class.
+  """
   index = contents.index
-  common, damaged = {network: [] for network in networks}, []
+  common: dict[data_directory.Network, list[logit_parts.Part]] = {
+    network: [] for network in networks
+  }
+  damaged: list[Damage] = []
   for shard in index.paths:
     of_shard = [parts[network, shard] for network in networks]
     readable = functools.reduce(
@@ -254,30 +315,56 @@ def _combine(contents, networks, parts):
       f'{index.paths[0]}...: no record can be read; make the shards again'
     )
   joined = {
-    network: logit_parts.Part(*map(np.concatenate, zip(*chosen)))
+    network: logit_parts.Part.joined(chosen)
     for network, chosen in common.items()
   }
-  _, ids, true_labels, logits = joined[networks[0]]
-  for label in (true_labels.min(), true_labels.max()):
-    if label != schema.NO_LABEL and not 0 <= label < logits.shape[-1]:
-      raise errors.InputError(
-        f'{index.paths[0]}...: has label {label} and the networks '
-        f'{logits.shape[-1]} classes; choose records of their data set'
-      )
+  first = joined[networks[0]]
+  _check_labels(index.paths[0], first)
   return Logits(
-    ids,
-    true_labels,
-    {network: part.logits for network, part in joined.items()},
-    damaged,
+    ids=first.ids,
+    labels=first.labels,
+    networks={network: part.logits for network, part in joined.items()},
+    damaged=damaged,
   )
 
 
-def _damages(contents, shard, readable):
-  """Returns a `Damage` for each record of a shard that cannot be read."""
+def _check_labels(first_path: str, part: logit_parts.Part) -> None:
+  """Raises InputError if a label is not that of one of the classes."""
+  num_classes = part.logits.shape[-1]
+  for label in (part.labels.min(), part.labels.max()):
+    if label != schema.NO_LABEL and not 0 <= label < num_classes:
+      raise errors.InputError(
+        f'{first_path}...: has label {label} and the networks {num_classes} '
+        'classes; choose records of their data set'
+      )
+
+
+def _damages(
+  contents: _Shards, shard: str, readable: np.ndarray
+) -> list[Damage]:
+  """Describes the records of a shard that cannot be read.
+
+  Args:
+    contents: the shards of the split.
+    shard: path of the shard.
+    readable: int [M], the positions in the shard of the other records.
+
+  Returns:
+    The descriptions, in the order of the records.
+
+  Raises:
+    InputError: the shard changed while it was used.
+  """
   alone = contents.index.shard(shard)
   name = pathlib.Path(shard).name
   damaged = [
-    Damage(_readable_id(alone, record), name, record, int(byte), False)
+    Damage(
+      id=_readable_id(alone, record),
+      shard=name,
+      record=record,
+      byte=int(byte),
+      breaks_off=False,
+    )
     for record, byte in enumerate(alone.offsets)
     if record not in readable
   ]
@@ -285,12 +372,20 @@ def _damages(contents, shard, readable):
     # The ids were read just now, perhaps from a shard that has been replaced.
     contents.identity(shard).check()
   if shard in contents.index.torn:
-    torn = contents.index.torn[shard]
-    damaged.append(Damage(None, name, len(alone), torn, True))
+    damaged.append(
+      Damage(
+        id=None,
+        shard=name,
+        record=len(alone),
+        byte=contents.index.torn[shard],
+        breaks_off=True,
+      )
+    )
   return damaged
 
 
-def _readable_id(index, record):
+def _readable_id(index: record_index.RecordIndex, record: int) -> str | None:
+  """Returns the id of a damaged record, or None if there is none to read."""
   try:
     return data_set.check_id(tfrecords.clip_id(index.read_damaged(record)))
   except errors.InputError:

@@ -5,6 +5,7 @@
 {split}_confusion_{stream}_{initialization}.png
 """
 
+import dataclasses
 import io
 import json
 import pathlib
@@ -21,6 +22,9 @@ from two_stream.evaluation import (
   split_evaluation,
 )
 from two_stream.records import schema
+
+# Initialization -> stream -> what `accuracy.top_k` returns.
+_Accuracies = Mapping[str, Mapping[str, Sequence[float] | None]]
 
 
 def report(
@@ -93,6 +97,7 @@ def _by_initialization(
 
 
 def _logits_file(logits: split_evaluation.Logits) -> bytes:
+  """Returns the content of {split}_logits.npz."""
   content = io.BytesIO()
   arrays = {'ids': logits.ids, 'labels': logits.labels}
   for network, values in logits.networks.items():
@@ -101,11 +106,19 @@ def _logits_file(logits: split_evaluation.Logits) -> bytes:
   return content.getvalue()
 
 
-def _summary(split, counts, logits, accuracies):
+def _summary(
+  split: str,
+  counts: Mapping[str, int],
+  logits: split_evaluation.Logits,
+  accuracies: _Accuracies,
+) -> bytes:
+  """Returns the content of {split}.json."""
   content = {
     'split': split,
     **counts,
-    'damaged_records': [damage._asdict() for damage in logits.damaged],
+    'damaged_records': [
+      dataclasses.asdict(damage) for damage in logits.damaged
+    ],
     'accuracy': {
       initialization: {
         stream: shares and dict(zip(('top_1', 'top_5'), shares))
@@ -117,7 +130,22 @@ def _summary(split, counts, logits, accuracies):
   return (json.dumps(content, indent=2) + '\n').encode()
 
 
-def _write_pictures(folder, split, class_names, combined, labels):
+def _write_pictures(
+  folder: pathlib.Path,
+  split: str,
+  class_names: Sequence[str],
+  combined: Mapping[str, Mapping[str, np.ndarray]],
+  labels: np.ndarray,
+) -> None:
+  """Writes a confusion matrix for each cell of the table.
+
+  Args:
+    folder: where the pictures are written.
+    split: the name of the split.
+    class_names: in the order of the logits.
+    combined: what `_by_initialization` returns.
+    labels: int [N]; `schema.NO_LABEL` for a clip without a label.
+  """
   for initialization, streams in combined.items():
     for stream, values in streams.items():
       picture = confusion_picture.draw(
@@ -138,6 +166,7 @@ def _name(damage: split_evaluation.Damage) -> str:
 
 
 def _write(path: pathlib.Path, content: bytes) -> None:
+  """Writes a file that appears complete or not at all."""
   remedy = 'make room and run again: no logits are computed twice'
   with files.errors_of_writing(path, remedy), files.atomic_open(path) as stream:
     stream.write(content)

@@ -11,6 +11,7 @@ Clips stay uint8 until they are in the network's graph; `scale` maps them to
 [-1, 1] there.
 """
 
+import dataclasses
 import functools
 import os
 from collections.abc import Sequence
@@ -27,7 +28,8 @@ from two_stream.video import pixels
 _ATTEMPTS = 10
 
 
-class Reading(NamedTuple):
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Reading:
   """What a training run reads, and how.
 
   Attributes:

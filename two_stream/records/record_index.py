@@ -5,10 +5,10 @@ continues at any clip without reading the clips before it. framing.py finds the
 records.
 """
 
+import dataclasses
 import itertools
 import os
 from collections.abc import Sequence
-from typing import NamedTuple
 
 import numpy as np
 import tensorflow as tf
@@ -19,7 +19,8 @@ from two_stream.records import framing, shard_counts, shards
 _BUFFER = 2**18  # Bytes; a record is a few megabytes.
 
 
-class RecordIndex(NamedTuple):
+@dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
+class RecordIndex:
   """The records of some shards.
 
   Attributes:
@@ -46,7 +47,9 @@ class RecordIndex(NamedTuple):
   def shard(self, path: str) -> 'RecordIndex':
     """Returns the index of one shard alone, which may be empty."""
     offsets = self.offsets[self.shards == self.paths.index(path)]
-    return RecordIndex([path], np.zeros_like(offsets), offsets, {})
+    return RecordIndex(
+      paths=[path], shards=np.zeros_like(offsets), offsets=offsets, torn={}
+    )
 
   def read_damaged(self, record: int) -> bytes:
     """Reads the content of a record, even if its CRC is wrong.
@@ -131,13 +134,14 @@ def build(paths: Sequence[files.PathLike]) -> RecordIndex:
 def _index(
   shard_paths: Sequence[files.PathLike], framings: Sequence[framing.Framing]
 ) -> RecordIndex:
+  """Puts together what was found in each of some files."""
   paths = [os.fspath(path) for path in shard_paths]
   offsets = [each.offsets for each in framings]
   index = RecordIndex(
-    paths,
-    np.repeat(np.arange(len(paths)), [len(each) for each in offsets]),
-    np.array([*itertools.chain(*offsets)], np.int64),
-    {
+    paths=paths,
+    shards=np.repeat(np.arange(len(paths)), [len(each) for each in offsets]),
+    offsets=np.array([*itertools.chain(*offsets)], np.int64),
+    torn={
       path: each.torn
       for path, each in zip(paths, framings)
       if each.torn is not None

@@ -159,11 +159,11 @@ def _build(job, task, class_names, index):
     for line in mirroring.describe(class_names, flipped_labels):
       logging.info('%s', line)
   reading = clips.Reading(
-    index,
-    parameters.stream,
-    parameters.num_frames,
-    flipped_labels,
-    parameters.seed,
+    records=index,
+    stream=parameters.stream,
+    num_frames=parameters.num_frames,
+    flipped_labels=flipped_labels,
+    seed=parameters.seed,
   )
   return training_graph.build(
     parameters,

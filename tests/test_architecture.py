@@ -35,6 +35,8 @@ OTHERS_WITHOUT_TENSORFLOW = (
   'two_stream.preprocessing.one_video',
   'two_stream.preprocessing.worker_pool',
 )
+# Packages some of whose modules have no test file of their own yet.
+WITHOUT_TEST_FILES = {'cluster', 'networks', 'training'}
 
 
 def modules():
@@ -141,6 +143,19 @@ def test_packages_export_nothing_and_say_what_they_hold(name):
   if path.name == '__init__.py':
     (docstring,) = ast.parse(path.read_text()).body
     assert len(docstring.value.value.split()) >= 10
+
+
+def test_every_module_has_a_test_file_of_its_name():
+  tested = {path.stem for path in (ROOT / 'tests').glob('test_*.py')}
+  missing = [
+    name
+    for name, path in MODULES.items()
+    if name.startswith('two_stream')
+    and path.stem != '__init__'
+    and package_of(name) not in WITHOUT_TEST_FILES
+    and f'test_{path.stem}' not in tested
+  ]
+  assert missing == []
 
 
 def test_no_module_is_longer_than_350_lines():

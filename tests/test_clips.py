@@ -20,7 +20,13 @@ def make_index(tmp_path_factory):
 
 
 def reading(index, stream='rgb', num_frames=FRAMES, seed=7, flips=(1, 0, 2)):
-  return clips.Reading(index, stream, num_frames, list(flips), seed)
+  return clips.Reading(
+    records=index,
+    stream=stream,
+    num_frames=num_frames,
+    flipped_labels=list(flips),
+    seed=seed,
+  )
 
 
 def batches(read, count, batch_size=1, turn=ALONE, first=0):
@@ -89,17 +95,6 @@ def test_both_streams_see_the_same_windows_crops_and_flips(index):
   assert places['rgb'] == places['flow']
   starts, tops, lefts, _ = zip(*(place for (place,) in places['rgb']))
   assert len(set(starts)) > 1 and len(set(tops)) > 1 and len(set(lefts)) > 1
-
-
-@pytest.mark.parametrize('stream', STREAMS)
-def test_a_short_video_is_looped(index, stream):
-  (batch,) = batches(reading(index, stream, num_frames=30), 1)
-  whole = whole_clip(index, batch['record'][0], stream)
-  assert len(whole) == 13
-  clip = clips.scale(batch['clip'][0], stream).numpy()
-  ((start, *_),) = find(clip, whole, 2e-6)
-  assert start == 0
-  np.testing.assert_array_equal(clip[:13], clip[13:26])
 
 
 def test_a_class_that_cannot_be_flipped_is_not(index):
@@ -197,14 +192,3 @@ def test_data_that_is_all_damaged_is_an_error(tmp_path):
   tfrecords.write_shard(tmp_path / 'shard', [b'no example'] * 3)
   with pytest.raises(tf.errors.InvalidArgumentError):
     batches(reading(record_index.build([tmp_path / 'shard'])), 1)
-
-
-def test_images_outside_the_window_are_not_decoded(tmp_path):
-  record = tfrecords.deserialize(small_records.serialized_clip(0, 0, 40))
-  for key in (schema.RGB_ENCODED, schema.FLOW_ENCODED):
-    record.feature_lists[key][-10:] = [b'damaged'] * 10
-  tfrecords.write_shard(tmp_path / 'shard', [tfrecords.serialize(record)])
-  index = record_index.build([tmp_path / 'shard'])
-  (batch,) = batches(reading(index, seed=5), 1)  # An early window.
-  assert batch['attempts'][0] == 0
-  assert not list(clips.test_clips(index, 'rgb'))

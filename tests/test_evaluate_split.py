@@ -1,7 +1,6 @@
 """evaluate_split.py: its figures, and what it survives."""
 
 import json
-import shutil
 import signal
 import subprocess
 import sys
@@ -11,61 +10,31 @@ import numpy as np
 import printed
 import programs
 import pytest
-import small_networks
-import small_records
+import small_splits
 import tensorflow as tf
 
-from two_stream import errors
-from two_stream.evaluation import (
-  data_directory,
-  split_evaluation,
-  split_results,
-)
 from two_stream.networks import classifier
-from two_stream.records import clips, record_index, schema, shards, tfrecords
+from two_stream.records import clips, record_index, shards
 
 pytestmark = pytest.mark.process
 
 ROOT = programs.ROOT
-NETWORKS = ('rgb_imagenet', 'flow_imagenet', 'rgb_scratch', 'flow_scratch')
-SPLIT = 'validation'
-# Frames of each clip, shard by shard; clip n has label n % 3.
-FRAMES = ((10, 10, 16, 10), (16, 9), (10, 9))
-
-
-def serialized_clips(numbers, frames):
-  return [
-    small_records.serialized_clip(n, n % 3, count)
-    for n, count in zip(numbers, frames)
-  ]
-
-
-def write_records(folder):
-  """Writes the shards; returns their paths."""
-  small_records.write(folder, SPLIT, ((),) * len(FRAMES))
-  paths, first = shards.find(folder, SPLIT), 0
-  for path, frames in zip(paths, FRAMES):
-    numbers = range(first, first + len(frames))
-    tfrecords.write_shard(path, serialized_clips(numbers, frames))
-    first += len(frames)
-  return paths
+NETWORKS = small_splits.NETWORKS
+SPLIT = small_splits.SPLIT
 
 
 @pytest.fixture(name='data', scope='module')
 def make_data(tmp_path_factory):
   """A data directory of four networks of three classes."""
   data = tmp_path_factory.mktemp('data')
-  for name in NETWORKS:
-    small_networks.write(data, name, 3)
-  names = '\n'.join(small_records.CLASS_NAMES)
-  (data / 'label_map.txt').write_text(f'{names}\n')
+  small_splits.write_networks(data)
   return data
 
 
 @pytest.fixture(name='records_dir', scope='module')
 def make_records(tmp_path_factory):
   folder = tmp_path_factory.mktemp('records')
-  write_records(folder)
+  small_splits.write_records(folder)
   return folder
 
 
@@ -204,184 +173,6 @@ def test_killed_and_run_again_it_gives_the_same(
 
 def parts_in(folder):
   return sorted(folder.glob('parts/*/*.npz'))
-
-
-def compute(data, records_dir, output, **options):
-  """The work of the script, in this process."""
-  networks = data_directory.networks(data, **{'eval_type': 'joint', **options})
-  return split_evaluation.compute(
-    networks, small_records.CLASS_NAMES, records_dir, SPLIT, output / 'parts'
-  )
-
-
-@pytest.fixture
-def counted(monkeypatch):
-  """Counts how many clips each checkpoint is asked about."""
-  counts = {}
-  original = classifier.load
-
-  def load(path, scope):
-    classify = original(path, scope)
-
-    def count(clip):
-      counts[path.parent.name] = counts.get(path.parent.name, 0) + len(clip)
-      return classify(clip)
-
-    return count
-
-  monkeypatch.setattr(classifier, 'load', load)
-  return counts
-
-
-def test_only_what_changed_is_computed_again(
-  data, records_dir, evaluated, tmp_path, counted
-):
-  """A checkpoint, then a shard, then a part that is damaged."""
-  shutil.copytree(data, tmp_path / 'data')
-  shutil.copytree(evaluated[1], tmp_path / 'output')
-  arguments = tmp_path / 'data', records_dir, tmp_path / 'output'
-  before = compute(*arguments)
-  assert counted == {}
-
-  checkpoints = tmp_path / 'data' / 'checkpoints'
-  shutil.rmtree(checkpoints / 'rgb_scratch')
-  shutil.copytree(checkpoints / 'rgb_imagenet', checkpoints / 'rgb_scratch')
-  after = compute(*arguments)
-  assert counted == {'rgb_scratch': 8}
-  old, new = (
-    {network.name: values for network, values in logits.networks.items()}
-    for logits in (before, after)
-  )
-  np.testing.assert_array_equal(new['rgb_scratch'], old['rgb_imagenet'])
-
-  counted.clear()
-  part = tmp_path / 'output/parts/flow_imagenet/validation-00001-of-00003.npz'
-  part.write_bytes(part.read_bytes()[:100])
-  compute(*arguments)
-  assert counted == {'flow_imagenet': 2}
-
-  counted.clear()
-  shutil.copytree(records_dir, tmp_path / 'records')
-  arguments = tmp_path / 'data', tmp_path / 'records', tmp_path / 'other'
-  compute(*arguments, eval_type='rgb', imagenet_pretrained=True)
-  path = shards.find(tmp_path / 'records', SPLIT)[2]
-  tfrecords.write_shard(path, serialized_clips([8, 9, 10], [10, 10, 9]))
-  assert counted == {'rgb_imagenet': 8}
-  changed = compute(*arguments, eval_type='rgb', imagenet_pretrained=True)
-  assert counted == {'rgb_imagenet': 8 + 3}
-  assert changed.ids.tolist() == ['0', '1', '2', '3', '4', '5', '8', '9', '10']
-
-
-def test_damaged_records_are_named_and_left_out(data, tmp_path):
-  paths = write_records(tmp_path / 'records')
-  index = record_index.build(paths)
-  content = bytearray(paths[0].read_bytes())
-  content[index.offsets[1] + 3000] ^= 255  # In an image of clip 1.
-  paths[0].write_bytes(content)
-  # Clip 4 has flow that does not decode; then comes no clip at all.
-  record = tfrecords.deserialize(serialized_clips([4], [10])[0])
-  record.feature_lists[schema.FLOW_ENCODED][3] = b'damaged'
-  tfrecords.write_shard(paths[1], [tfrecords.serialize(record), b'no clip'])
-  # The last one breaks off.
-  whole = paths[2].read_bytes()
-  paths[2].write_bytes(whole[:-1000])
-
-  logits = compute(
-    data, tmp_path / 'records', tmp_path, imagenet_pretrained=True
-  )
-  assert logits.ids.tolist() == ['0', '2', '3', '6']
-  assert logits.labels.tolist() == [0, 2, 0, 0]
-  assert [len(values) for values in logits.networks.values()] == [4] * 2
-  first, second, third = (path.name for path in paths)
-  damage = split_evaluation.Damage
-  starts = record_index.build(paths).offsets
-  assert logits.damaged == [
-    damage('1', first, 1, int(index.offsets[1]), False),
-    damage('4', second, 0, 0, False),
-    damage(None, second, 1, int(starts[5]), False),
-    damage(None, third, 1, int(index.offsets[-1]), True),
-  ]
-
-  lines = split_results.report(
-    tmp_path, SPLIT, small_records.CLASS_NAMES, logits
-  )
-  assert lines[0] == 'validation: 4 clips, 4 with a label; 4 damaged'
-  assert lines[1].startswith(f'  damaged: 1 (record 1 of {first}, at byte ')
-  assert lines[3].startswith(f'  damaged: id unreadable (record 1 of {second}')
-  assert lines[4].endswith('where the file breaks off)')
-  summary = json.loads((tmp_path / f'{SPLIT}.json').read_text())
-  assert summary['damaged'] == 4
-  assert [each['id'] for each in summary['damaged_records']] == [
-    '1',
-    '4',
-    None,
-    None,
-  ]
-
-
-def test_a_split_of_damaged_records_alone_is_an_error(data, tmp_path):
-  (path,) = small_records.write(tmp_path, SPLIT, [()])
-  tfrecords.write_shard(path, [b'no clip'])
-  with pytest.raises(errors.InputError, match='no record can be read'):
-    compute(data, tmp_path, tmp_path, eval_type='rgb')
-
-
-def unlabelled(number, frames):
-  record = tfrecords.deserialize(serialized_clips([number], [frames])[0])
-  for key in (schema.LABEL_INDEX, schema.LABEL_STRING):
-    del record.context[key]
-  return tfrecords.serialize(record)
-
-
-def test_without_labels_there_are_logits_and_no_accuracy(data, tmp_path):
-  (path,) = small_records.write(tmp_path, SPLIT, [()])
-  tfrecords.write_shard(path, [unlabelled(0, 10), unlabelled(1, 10)])
-  logits = compute(data, tmp_path, tmp_path, imagenet_pretrained=False)
-  lines = split_results.report(
-    tmp_path, SPLIT, small_records.CLASS_NAMES, logits
-  )
-  assert lines[0] == 'validation: 2 clips, 0 with a label; 0 damaged'
-  assert lines[-1] == '| Two-Stream I3D | not available |'
-  with np.load(tmp_path / f'{SPLIT}_logits.npz', allow_pickle=False) as content:
-    assert set(content) == {'ids', 'labels', 'rgb_scratch', 'flow_scratch'}
-    assert content['rgb_scratch'].shape == (2, 3)
-    assert content['labels'].tolist() == [schema.NO_LABEL] * 2
-  summary = json.loads((tmp_path / f'{SPLIT}.json').read_text())
-  assert summary['accuracy']['scratch']['joint'] is None
-  assert not list(tmp_path.glob('*.png'))
-
-
-@pytest.mark.parametrize(
-  ('label', 'said'), [(3, 3), (-5, -5), (2**32 + 1, 2**31 - 1)]
-)
-def test_a_label_beyond_the_networks_classes_is_refused(
-  data, tmp_path, label, said
-):
-  (path,) = small_records.write(tmp_path, SPLIT, [()])
-  record = tfrecords.deserialize(serialized_clips([0], [10])[0])
-  record.context[schema.LABEL_INDEX] = [label]
-  tfrecords.write_shard(path, [tfrecords.serialize(record)])
-  with pytest.raises(
-    errors.InputError, match=f'label {said} and the networks 3'
-  ):
-    compute(data, tmp_path, tmp_path, eval_type='rgb')
-
-
-def test_the_label_maps_must_agree(data, records_dir, tmp_path, caplog):
-  networks = data_directory.networks(data, 'joint')
-  names = split_evaluation.class_names(data, networks, records_dir)
-  assert names == list(small_records.CLASS_NAMES)
-  assert caplog.text == ''
-  (tmp_path / 'parameters.json').write_text(
-    '{"parameters": {"frames_per_second": 12}}'
-  )
-  split_evaluation.class_names(data, networks, tmp_path)
-  assert 'has 12 frames a second and the networks were trained on 25' in (
-    caplog.text
-  )
-  (tmp_path / 'label_map.txt').write_text('b\na\nc\n')
-  with pytest.raises(errors.InputError, match='is not the label map of'):
-    split_evaluation.class_names(data, networks, tmp_path)
 
 
 @pytest.mark.parametrize(

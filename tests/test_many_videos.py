@@ -289,40 +289,6 @@ def test_the_summary_counts_the_records_that_are_there(good, tmp_path, caplog):
   assert f'{path}: has 2 records instead of 3; run its task' in caplog.text
 
 
-@pytest.mark.parametrize('other', [b'no clip', 'of another shard'])
-def test_a_shard_with_a_strange_record_is_not_extended(
-  good, undisturbed, tmp_path, other
-):
-  job = make_job(good, tmp_path / 'records')
-  shutil.copytree(undisturbed, job.output_dir)
-  first, second = shards.find(job.output_dir, 'train')
-  kept, *rest = tfrecords.read_shard(first)
-  if other == 'of another shard':
-    other = next(tfrecords.read_shard(second))
-  tfrecords.write_shard(first, [kept, other, *rest[1:]])
-  plan = shards.plan('train', job.data_set.splits['train'], SHARD_SIZE)
-  folder = shard_folder.ShardFolder(job.output_dir)
-  folder.record_failures(plan[0], [(plan[0].samples[1], 'why')])
-  with pytest.raises(errors.InputError, match='remove it and run') as error:
-    many_videos.run(job)
-  assert str(error.value).startswith(f'{first}: ')
-
-
-def test_a_run_killed_before_it_forgot_a_failure_is_continued(
-  good, undisturbed, tmp_path
-):
-  """The shard has the record already; the failures file still names it."""
-  job = make_job(good, tmp_path / 'records')
-  shutil.copytree(undisturbed, job.output_dir)
-  plan = shards.plan('train', job.data_set.splits['train'], SHARD_SIZE)
-  folder = shard_folder.ShardFolder(job.output_dir)
-  folder.record_failures(plan[0], [(plan[0].samples[1], 'why')])
-  summary, num_failed = many_videos.run(job)
-  assert num_failed == 0
-  assert summary['splits']['train']['clips'] == NUM_GOOD - 1
-  assert shard_bytes(job.output_dir) == shard_bytes(undisturbed)
-
-
 def test_other_settings_on_an_old_folder_are_refused(good, undisturbed):
   for changes in ({'frames_per_second': None}, {'shard_size': 1}):
     with pytest.raises(

@@ -12,67 +12,7 @@ import termios
 
 import programs
 import pytest
-
-from two_stream.terminal import no_news
-
-# As TensorFlow 2.21 writes them.
-AT_IMPORT = b"""\
-WARNING: All log messages before absl::InitializeLog() is called are written to STDERR
-I0000 00:00:1795618539.919244    5431 port.cc:153] oneDNN custom operations are on. You may see slightly different numerical results due to floating-point round-off errors from different computation orders. To turn them off, set the environment variable `TF_ENABLE_ONEDNN_OPTS=0`.
-"""  # noqa: E501
-WITHOUT_GPU = b"""\
-I0000 00:00:1795618539.919707    5431 cudart_stub.cc:31] Could not find cuda drivers on your machine, GPU will not be used.
-E0000 00:00:1795618541.966386    5431 cuda_platform.cc:52] failed call to cuInit: INTERNAL: CUDA error: Failed call to cuInit: UNKNOWN ERROR (303)
-"""  # noqa: E501
-IN_TRAINING = b"""\
-W0000 00:00:1795358424.312083   20085 local_rendezvous.cc:412] Local rendezvous is aborting with status: ABORTED: Cleanup 9080 [type.googleapis.com/tensorflow.DerivedStatus='']
-W0000 00:00:1795618971.478741   10184 local_rendezvous.cc:412] Local rendezvous is aborting with status: CANCELLED: TakeGrad operation was cancelled
-\t [[{{node sync_replicas/ResourceAccumulatorTakeGradient_18}}]] [type.googleapis.com/tensorflow.DerivedStatus='']
-W0000 00:00:1795618971.479300   10374 grpc_worker_service.cc:536] RecvTensor cancelled for 61055286384092772
-"""  # noqa: E501
-NEWS = b"""\
-W0000 00:00:1795358424.312083   20085 local_rendezvous.cc:412] Local rendezvous is aborting with status: CANCELLED: all is lost
-\t [[{{node sync_replicas/AccumulatorTakeGradient}}]]
-E0000 00:00:1795618541.966386    5431 cuda_dnn.cc:52] no cuDNN
-\ta line that begins as the second line of a message does
-free(): invalid pointer
-"""  # noqa: E501
-
-
-def copied(*texts):
-  """What is left of texts that come one after the other."""
-  output = []
-  copier = no_news.Copier(output.append)
-  for text in texts:
-    copier.feed(text)
-  copier.flush()
-  return b''.join(output)
-
-
-def test_what_is_known_is_left_out_and_nothing_else(monkeypatch):
-  monkeypatch.setenv('CUDA_VISIBLE_DEVICES', '')
-  assert copied(AT_IMPORT + WITHOUT_GPU + IN_TRAINING) == b''
-  for noise in (AT_IMPORT, WITHOUT_GPU, IN_TRAINING):
-    assert copied(NEWS + noise + NEWS) == NEWS + NEWS
-
-
-def test_a_missing_driver_is_news_where_there_is_a_gpu(monkeypatch):
-  monkeypatch.delenv('CUDA_VISIBLE_DEVICES', raising=False)
-  monkeypatch.setattr(no_news.pathlib.Path, 'glob', lambda *_: ['nvidia0'])
-  assert copied(AT_IMPORT + WITHOUT_GPU) == WITHOUT_GPU
-
-
-def test_lines_are_known_however_they_are_cut(monkeypatch):
-  monkeypatch.setenv('CUDA_VISIBLE_DEVICES', '')
-  text = NEWS + IN_TRAINING + NEWS + WITHOUT_GPU
-  for size in (1, 7, 100):
-    pieces = [text[i : i + size] for i in range(0, len(text), size)]
-    assert copied(*pieces) == NEWS + NEWS
-
-
-def test_a_known_line_in_the_middle_of_another_leaves_that_whole():
-  assert copied(b'10 %\r20 %' + IN_TRAINING + b'30 %') == b'10 %\r20 %30 %'
-
+from tensorflow_lines import IN_TRAINING, NEWS
 
 PROGRAM = """
 import os, signal, sys, time

@@ -1,0 +1,26 @@
+"""Lines that TensorFlow 2.21 writes to standard error.
+
+Those of the first three constants mean nothing to a user; `NEWS` does.
+"""
+
+AT_IMPORT = b"""\
+WARNING: All log messages before absl::InitializeLog() is called are written to STDERR
+I0000 00:00:1795618539.919244    5431 port.cc:153] oneDNN custom operations are on. You may see slightly different numerical results due to floating-point round-off errors from different computation orders. To turn them off, set the environment variable `TF_ENABLE_ONEDNN_OPTS=0`.
+"""  # noqa: E501
+WITHOUT_GPU = b"""\
+I0000 00:00:1795618539.919707    5431 cudart_stub.cc:31] Could not find cuda drivers on your machine, GPU will not be used.
+E0000 00:00:1795618541.966386    5431 cuda_platform.cc:52] failed call to cuInit: INTERNAL: CUDA error: Failed call to cuInit: UNKNOWN ERROR (303)
+"""  # noqa: E501
+IN_TRAINING = b"""\
+W0000 00:00:1795358424.312083   20085 local_rendezvous.cc:412] Local rendezvous is aborting with status: ABORTED: Cleanup 9080 [type.googleapis.com/tensorflow.DerivedStatus='']
+W0000 00:00:1795618971.478741   10184 local_rendezvous.cc:412] Local rendezvous is aborting with status: CANCELLED: TakeGrad operation was cancelled
+\t [[{{node sync_replicas/ResourceAccumulatorTakeGradient_18}}]] [type.googleapis.com/tensorflow.DerivedStatus='']
+W0000 00:00:1795618971.479300   10374 grpc_worker_service.cc:536] RecvTensor cancelled for 61055286384092772
+"""  # noqa: E501
+NEWS = b"""\
+W0000 00:00:1795358424.312083   20085 local_rendezvous.cc:412] Local rendezvous is aborting with status: CANCELLED: all is lost
+\t [[{{node sync_replicas/AccumulatorTakeGradient}}]]
+E0000 00:00:1795618541.966386    5431 cuda_dnn.cc:52] no cuDNN
+\ta line that begins as the second line of a message does
+free(): invalid pointer
+"""  # noqa: E501

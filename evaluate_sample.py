@@ -1,9 +1,10 @@
 """Classifies one clip with the RGB stream, the Flow stream or both.
 
-    python evaluate_sample.py                          the shipped demo
-    python evaluate_sample.py --sample=my_video.mp4    your own video
-    python evaluate_sample.py --data_dir=../kinetics-i3d/data    DeepMind's
-    python evaluate_sample.py --report=report.html     a page to look at
+    python evaluate_sample.py                       classify the shipped clip
+    python evaluate_sample.py --sample=my_video.mp4        classify a video
+    python evaluate_sample.py --report=report.html         write a page, too
+    python evaluate_sample.py --data_dir=kinetics-i3d/data
+                                                use DeepMind's networks and clip
 
 The logits of both streams are added. The script prints the norm of the logits
 and the top classes: for each its probability, its logit and its name.
@@ -25,8 +26,8 @@ _EVAL_TYPE = flags.DEFINE_enum(
   'eval_type',
   'joint',
   list(data_directory.EVALUATIONS),
-  'The streams to use. joint means RGB and Flow together; rgb600 means the RGB '
-  'network that was trained on Kinetics-600.',
+  'The streams to use: rgb, flow, joint, which means both together, or rgb600, '
+  'which means the RGB network that was trained on Kinetics-600.',
 )
 _IMAGENET_PRETRAINED = flags.DEFINE_boolean(
   'imagenet_pretrained',
@@ -38,7 +39,7 @@ _IMAGENET_PRETRAINED = flags.DEFINE_boolean(
 _DATA_DIR = cli.define_path(
   'data_dir',
   str(pathlib.Path(__file__).parent / 'data'),
-  'Folder of label maps and checkpoints, laid out as data/README.md describes.',
+  'The folder of label maps and checkpoints. data/README.md describes it.',
 )
 _SAMPLE = cli.define_path(
   'sample',
@@ -49,14 +50,14 @@ _SAMPLE = cli.define_path(
   'in --data_dir.',
 )
 _TOP_K = flags.DEFINE_integer(
-  'top_k', 20, 'How many classes to print.', lower_bound=1
+  'top_k', 20, 'The number of classes to print.', lower_bound=1
 )
 _PRECISION = flags.DEFINE_enum(
   'precision',
   'float32',
   ['float32', 'bfloat16'],
-  'The type of weights and activations. bfloat16 is faster on processors that '
-  'have instructions for it, and slower on others.',
+  'The type of the weights and activations. bfloat16 is faster on processors '
+  'that have instructions for it, and slower on others.',
 )
 _REPORT = cli.define_path(
   'report',
@@ -66,7 +67,7 @@ _REPORT = cli.define_path(
 )
 
 
-def main():
+def main() -> None:
   """Loads the clips, classifies them, and prints the top classes."""
   paths = data_directory.stream_checkpoints(
     _DATA_DIR.value, _EVAL_TYPE.value, _IMAGENET_PRETRAINED.value

@@ -5,9 +5,11 @@ r"""Classifies every clip of a split and prints top-1 and top-5 accuracies.
 The networks see the centre crop of every clip in full length. The RGB stream,
 the Flow stream and both together, whose logits are added, are evaluated for
 every initialization that --data_dir has checkpoints of. The script prints a
-table. It writes into --output_dir the same figures as {split}.json, the logits
-of every clip as {split}_logits.npz and, for each figure, a picture of the
-confusion matrix.
+table of accuracies. Into --output_dir it writes
+
+    {split}.json           the same accuracies, and the damaged records
+    {split}_logits.npz     the logits of every clip
+    {split}_confusion_....png    a confusion matrix for each cell of the table
 
 After an interruption, run the same command again to continue: finished logits
 are kept in --output_dir/parts and used again unless the checkpoints or the
@@ -27,22 +29,24 @@ from two_stream.records import shards
 _DATA_DIR = cli.define_path(
   'data_dir',
   str(pathlib.Path(__file__).parent / 'data'),
-  'Folder of label map and checkpoints, laid out as data/README.md describes.',
+  'The folder of the label map and the checkpoints. data/README.md describes '
+  'it.',
 )
 _RECORDS_DIR = cli.define_path(
   'records_dir',
   None,
-  'Folder of the shards that preprocess_ssv2.py has written.',
+  'The folder of the shards that preprocess_ssv2.py has written.',
   required=True,
 )
 _SPLIT = flags.DEFINE_enum(
-  'split', 'validation', data_set.SPLITS, 'Split to evaluate.'
+  'split', 'validation', data_set.SPLITS, 'The split to evaluate.'
 )
 _EVAL_TYPE = flags.DEFINE_enum(
   'eval_type',
   'joint',
   ['rgb', 'flow', 'joint'],
-  'The streams to use. joint means RGB, Flow, and both together.',
+  'The streams to evaluate: rgb, flow, or joint, which means RGB, Flow, and '
+  'both together.',
 )
 _IMAGENET_PRETRAINED = flags.DEFINE_boolean(
   'imagenet_pretrained',
@@ -54,11 +58,11 @@ _IMAGENET_PRETRAINED = flags.DEFINE_boolean(
 _OUTPUT_DIR = cli.define_path(
   'output_dir',
   'evaluation',
-  'Folder for the results, which is made if it is missing.',
+  'The folder for the results. It is made if it is missing.',
 )
 
 
-def main():
+def main() -> None:
   """Checks what is there, classifies the split, and prints the table."""
   networks = data_directory.networks(
     _DATA_DIR.value, _EVAL_TYPE.value, _IMAGENET_PRETRAINED.value

@@ -9,8 +9,10 @@ google-deepmind/kinetics-i3d). The shards appear in --output_dir one by one. To
 continue after an interruption, or to try failed videos again, run the same
 command again.
 
-Many machines can share the work by --task_index and --num_tasks. In a Slurm job
-array both are known: sbatch --array=0-31 --wrap='python preprocess_ssv2.py ...'
+Many machines can share the work: each runs the same command with --num_tasks
+and a --task_index of its own. In a Slurm job array the program finds both:
+
+    sbatch --array=0-31 --wrap='python preprocess_ssv2.py ...'
 
 Exit status: 0 if every video of this task is in a shard; 2 if some videos could
 not be used, in which case --output_dir/failures.jsonl names each with the
@@ -50,7 +52,8 @@ cli.define_path(
 flags.DEFINE_list(
   'splits',
   ['train', 'validation'],
-  f'The splits to preprocess, from {", ".join(data_set.SPLITS)}.',
+  'The splits to preprocess: some of '
+  f'{", ".join(data_set.SPLITS)}, separated by commas.',
 )
 flags.DEFINE_integer(
   'num_workers',
@@ -63,8 +66,9 @@ flags.DEFINE_integer(
 flags.DEFINE_string(
   'fps',
   str(resampling.FRAMES_PER_SECOND),
-  'The frame rate of the clips, in frames a second, or '
-  f'{resampling.NATIVE} to keep the frames of the videos as they are.',
+  'The frame rate of the clips: a whole number of frames a second from 1 to '
+  f'{resampling.MAX_FRAMES_PER_SECOND}, or {resampling.NATIVE} to keep the '
+  'frames of the videos as they are.',
 )
 flags.DEFINE_integer(
   'shard_size',
@@ -75,8 +79,8 @@ flags.DEFINE_integer(
 flags.DEFINE_bool(
   'keep_truncated',
   False,
-  'Use videos that break off, up to the point where they do. Otherwise they '
-  'count as failed.',
+  'Use a video whose file breaks off up to that point. Otherwise such a video '
+  'counts as failed.',
 )
 flags.DEFINE_float(
   'video_timeout',
@@ -87,14 +91,15 @@ flags.DEFINE_float(
 flags.DEFINE_integer(
   'task_index',
   None,
-  'Which of the --num_tasks shares of the work is done by this run, from 0. By '
-  'default, the position of this task in the Slurm job array.',
+  'Which of the --num_tasks shares of the work this run does, counted from 0. '
+  'By default, the position of this task in the Slurm job array, and 0 without '
+  'such an array.',
 )
 flags.DEFINE_integer(
   'num_tasks',
   None,
-  'Into how many shares the work is divided. By default, the size of the Slurm '
-  'job array, and 1 without one.',
+  'The number of shares into which the work is divided. By default, the size '
+  'of the Slurm job array, and 1 without such an array.',
 )
 
 

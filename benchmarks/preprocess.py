@@ -1,7 +1,7 @@
 r"""Measures the videos per second of the preprocessing, by number of workers.
 
     python demo/synthetic_ssv2.py --output_dir=/tmp/ssv2
-    python benchmarks/preprocess.py --videos_dir=VIDEOS
+    python -m benchmarks.preprocess --videos_dir=VIDEOS
 
 VIDEOS is a folder of .webm files, of the demo or of Something-Something. The
 numbers of workers take turns, so that a slow period of the machine affects all
@@ -28,7 +28,9 @@ from two_stream.video import codecs, pixels, tvl1
 
 FLAGS = flags.FLAGS
 
-cli.define_path('videos_dir', None, 'Folder of .webm files.', required=True)
+cli.define_path(
+  'videos_dir', None, 'The folder of the .webm files.', required=True
+)
 flags.DEFINE_integer(
   'num_videos', 8, 'Number of videos in a round.', lower_bound=1
 )

@@ -40,7 +40,11 @@ class _PathParser(flags.ArgumentParser):
 
 
 def define_path(
-  name: str, default: str | None, help: str, **options: Any
+  name: str,
+  default: str | None,
+  help: str,
+  required: bool = False,
+  **options: Any,
 ) -> flags.FlagHolder:
   """Defines a flag whose value is an absolute path.
 
@@ -51,12 +55,17 @@ def define_path(
     name: the name of the flag.
     default: a path or None.
     help: the text for `--help`.
-    **options: those of `flags.DEFINE_string`, such as `required`.
+    required: whether the flag must be given. Then `--help` says so.
+    **options: further options of `flags.DEFINE_string`.
 
   Returns:
     The flag's holder. Its value is a str, or None.
   """
-  return flags.DEFINE(_PathParser(), name, default, help, **options)
+  if required:
+    help = f'{help} This flag is required.'
+  return flags.DEFINE(
+    _PathParser(), name, default, help, required=required, **options
+  )
 
 
 def run(main: Callable[[], int | None]) -> None:

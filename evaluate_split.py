@@ -70,9 +70,13 @@ def main() -> None:
   # Missing shards are reported at once, before TensorFlow starts.
   shards.find(_RECORDS_DIR.value, _SPLIT.value)
   cli.start_tensorflow()
-  from two_stream.evaluation import split_evaluation, split_results  # noqa: PLC0415
+  from two_stream.evaluation import (  # noqa: PLC0415
+    network_classes,
+    split_evaluation,
+    split_results,
+  )
 
-  class_names = split_evaluation.class_names(
+  class_names = network_classes.names_for_records(
     _DATA_DIR.value, networks, _RECORDS_DIR.value
   )
   logits = split_evaluation.compute(

@@ -4,7 +4,7 @@ import pytest
 import small_networks
 
 from two_stream import errors
-from two_stream.evaluation import network_classes
+from two_stream.evaluation import data_directory, network_classes
 
 
 @pytest.fixture(name='data')
@@ -27,3 +27,27 @@ def test_no_network_may_have_other_classes(data, sizes):
   ]
   with pytest.raises(errors.InputError, match='3 class names .* 2 classes'):
     network_classes.names(data, 'joint', paths)
+
+
+def test_the_label_map_and_the_frame_rate_are_those_of_the_records(
+  data, tmp_path, caplog
+):
+  small_networks.write(data, 'rgb_scratch', 3)
+  networks = data_directory.networks(data, 'rgb', False)
+  records = tmp_path / 'records'
+  records.mkdir()
+  label_map = (data / 'label_map.txt').read_text()
+  (records / 'label_map.txt').write_text(label_map)
+  names = network_classes.names_for_records(data, networks, records)
+  assert names == label_map.splitlines()
+  assert caplog.text == ''
+  (records / 'parameters.json').write_text(
+    '{"parameters": {"frames_per_second": 12}}'
+  )
+  network_classes.names_for_records(data, networks, records)
+  assert 'has 12 frames a second and the networks were trained on 25' in (
+    caplog.text
+  )
+  (records / 'label_map.txt').write_text('b\na\nc\n')
+  with pytest.raises(errors.InputError, match='is not the label map of'):
+    network_classes.names_for_records(data, networks, records)

@@ -17,7 +17,7 @@ import tensorflow as tf
 
 from two_stream import errors, identity, recipe
 from two_stream.evaluation import data_directory, logit_parts, split_evaluation
-from two_stream.networks import checkpoint_files, checkpoints, classifier
+from two_stream.networks import checkpoints, classifier
 from two_stream.records import clips, record_index, shards, tfrecords
 
 ROOT = pathlib.Path(__file__).parent.parent
@@ -31,21 +31,9 @@ OTHERS = (4, 5, 6)
 NUM_CLIPS = 7
 
 
-_compiled = {}
-_original_classifier = classifier.load
-
-
-def load(path, scope):
-  """The classifier of what the files hold now, compiled once."""
-  key = scope, identity.digest(*checkpoint_files.load(path).files)
-  if key not in _compiled:
-    _compiled[key] = _original_classifier(path, scope)
-  return _compiled[key]
-
-
 @pytest.fixture(autouse=True)
 def compile_once(monkeypatch):
-  monkeypatch.setattr(classifier, 'load', load)
+  monkeypatch.setattr(classifier, 'load', small_networks.load_compiled)
 
 
 @pytest.fixture(name='serialized', scope='module')
@@ -84,7 +72,7 @@ def classify_all(original, serialized):
     for stream in STREAMS
     for name in ('scratch', 'other')
     for classify in [
-      load(
+      small_networks.load_compiled(
         original / f'checkpoints/{stream}_{name}/model.ckpt',
         recipe.STREAMS[stream].scope,
       )

@@ -10,7 +10,7 @@ import small_records
 from two_stream import errors
 from two_stream.evaluation import (
   data_directory,
-  split_evaluation,
+  split_logits,
   split_results,
 )
 from two_stream.records import schema
@@ -31,7 +31,7 @@ def logits_of(initialization, labels, damaged=()):
     )
     for stream in ('rgb', 'flow')
   ]
-  return split_evaluation.Logits(
+  return split_logits.Logits(
     ids=np.array(ids),
     labels=np.array(labels, np.int32),
     networks={
@@ -47,7 +47,7 @@ def report(folder, logits):
 
 
 def damage(sample_id, shard, record, breaks_off=False):
-  return split_evaluation.Damage(
+  return split_logits.Damage(
     id=sample_id, shard=shard, record=record, byte=100, breaks_off=breaks_off
   )
 

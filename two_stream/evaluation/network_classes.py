@@ -1,10 +1,14 @@
 """The class names of networks: one label map, which fits every checkpoint."""
 
-from collections.abc import Iterable
+import logging
+import pathlib
+from collections.abc import Iterable, Sequence
 
-from two_stream import files
+from two_stream import errors, files
 from two_stream.evaluation import data_directory
 from two_stream.networks import checkpoints as checkpoint_layout
+from two_stream.records import shard_folder
+from two_stream.video import resampling
 
 
 def names(
@@ -31,3 +35,49 @@ def names(
       data_dir, eval_type, checkpoint_layout.describe(path).num_classes
     )
   return class_names
+
+
+def names_for_records(
+  data_dir: files.PathLike,
+  networks: Sequence[data_directory.Network],
+  records_dir: files.PathLike,
+) -> list[str]:
+  """Reads the label map and compares it with networks and records.
+
+  A warning is logged if the records have another frame rate than the clips that
+  the networks were trained on.
+
+  Args:
+    data_dir: the data directory.
+    networks: the networks to evaluate.
+    records_dir: folder of the shards.
+
+  Returns:
+    The class names in the order of the logits.
+
+  Raises:
+    InputError: the label map does not fit a network or the records.
+  """
+  of_networks = names(
+    data_dir, 'joint', [network.checkpoint for network in networks]
+  )
+  of_records = pathlib.Path(records_dir, shard_folder.LABEL_MAP)
+  if (
+    of_records.exists()
+    and shard_folder.read_class_names(records_dir) != of_networks
+  ):
+    raise errors.InputError(
+      f'{of_records} is not the label map of {data_dir}; choose the '
+      '--records_dir of the data set that the networks were trained on'
+    )
+  rates = [
+    data_directory.frames_per_second(folder)
+    for folder in (data_dir, records_dir)
+  ]
+  if rates[0] != rates[1]:
+    logging.warning(
+      '%s: has %s frames a second and the networks were trained on %s',
+      records_dir,
+      *(rate or resampling.NATIVE for rate in rates[::-1]),
+    )
+  return of_networks

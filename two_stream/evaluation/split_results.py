@@ -19,7 +19,7 @@ from two_stream.evaluation import (
   confusion_picture,
   data_directory,
   fusion,
-  split_evaluation,
+  split_logits,
 )
 from two_stream.records import schema
 
@@ -31,7 +31,7 @@ def report(
   folder: files.PathLike,
   split: str,
   class_names: Sequence[str],
-  logits: split_evaluation.Logits,
+  logits: split_logits.Logits,
 ) -> list[str]:
   """Writes the files.
 
@@ -96,7 +96,7 @@ def _by_initialization(
   }
 
 
-def _logits_file(logits: split_evaluation.Logits) -> bytes:
+def _logits_file(logits: split_logits.Logits) -> bytes:
   """Returns the content of {split}_logits.npz."""
   content = io.BytesIO()
   arrays = {'ids': logits.ids, 'labels': logits.labels}
@@ -109,7 +109,7 @@ def _logits_file(logits: split_evaluation.Logits) -> bytes:
 def _summary(
   split: str,
   counts: Mapping[str, int],
-  logits: split_evaluation.Logits,
+  logits: split_logits.Logits,
   accuracies: _Accuracies,
 ) -> bytes:
   """Returns the content of {split}.json."""
@@ -157,7 +157,7 @@ def _write_pictures(
       _write(folder / name, picture)
 
 
-def _name(damage: split_evaluation.Damage) -> str:
+def _name(damage: split_logits.Damage) -> str:
   """Returns the words that tell the user which record is damaged."""
   position = f'record {damage.record} of {damage.shard}, at byte {damage.byte}'
   if damage.breaks_off:

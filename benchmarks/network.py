@@ -76,7 +76,13 @@ def forward(clip_shape: Shape, dtype: str) -> tuple[Callable[[], Any], int]:
   clip = _clip(clip_shape)
   net = i3d.InceptionI3d(_CLASSES)
   net(clip[:, : i3d.MIN_FRAMES], is_training=False)
-  description = checkpoints.Description(_CLASSES, clip_shape[-1], 1.0, '', ())
+  description = checkpoints.Description(
+    num_classes=_CLASSES,
+    channels=clip_shape[-1],
+    depth_multiplier=1.0,
+    scope='',
+    slots=(),
+  )
   classify = classifier.Classifier(net, description, dtype)
   return lambda: classify(clip), forward_operations(clip_shape)
 

@@ -1,5 +1,6 @@
 """DeepMind's five layouts, in and out."""
 
+import dataclasses
 import signal
 
 import numpy as np
@@ -73,7 +74,7 @@ def test_describes_restores_and_saves_every_released_layout(
   path = kinetics_data / 'checkpoints' / name / 'model.ckpt'
   assert shapes(path) == reference.layouts()[name]
   description = checkpoints.describe(path)
-  assert description == RELEASED[name]
+  assert dataclasses.astuple(description) == RELEASED[name]
 
   net = i3d.InceptionI3d(description.num_classes)
   scope = description.scope or 'RGB'
@@ -175,7 +176,7 @@ def test_describe_gives_a_multiplier_of_the_same_channel_counts(
 ):
   write_shapes(tmp_path / 'model.ckpt', whole_network(multiplier))
   described = checkpoints.describe(tmp_path / 'model.ckpt')
-  assert described[:2] == (7, 3)
+  assert (described.num_classes, described.channels) == (7, 3)
   for _, layer in layers.convolutions(i3d.LAYERS):
     assert layers.scaled(layer.channels, multiplier) == layers.scaled(
       layer.channels, described.depth_multiplier

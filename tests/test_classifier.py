@@ -63,7 +63,9 @@ def make_small():
   """A network of 1/16 width and its description."""
   net = i3d.InceptionI3d(3, depth_multiplier=1 / 16)
   net(tf.zeros([1, 9, 193, 193, 3]), is_training=False)
-  return net, checkpoints.Description(3, 3, 1 / 16, 'RGB', ())
+  return net, checkpoints.Description(
+    num_classes=3, channels=3, depth_multiplier=1 / 16, scope='RGB', slots=()
+  )
 
 
 def units(net):

@@ -12,6 +12,7 @@ lock, so another process can tell that nobody needs the file any more.
 import contextlib
 import errno
 import fcntl
+import io
 import os
 import pathlib
 import secrets
@@ -198,7 +199,9 @@ def sync(path: PathLike) -> None:
     os.close(descriptor)
 
 
-def open_to_read(path: PathLike, inside: PathLike | None = None) -> BinaryIO:
+def open_to_read(
+  path: PathLike, inside: PathLike | None = None
+) -> io.BufferedReader:
   """Opens a regular file for reading bytes.
 
   Links are followed. Devices are refused, and so are FIFOs, on which a reader
@@ -207,9 +210,6 @@ def open_to_read(path: PathLike, inside: PathLike | None = None) -> BinaryIO:
   Args:
     path: the file.
     inside: a folder that no link may lead out of, or None.
-
-  Returns:
-    The open binary file.
 
   Raises:
     InputError: the file is missing, not regular, cannot be read, or lies

@@ -2,26 +2,31 @@
 
 TensorFlow has two formats, and both are read here:
 
-    model.ckpt.index                 a table: name -> type, shape, place, CRC
-    model.ckpt.data-00000-of-00002   the values, at the places that it tells
+    model.ckpt.index                 a table: name -> type, shape, position and
+                                     checksum of the values
+    model.ckpt.data-00000-of-00002   the values
     model.ckpt.data-00001-of-00002
 
-    inception_v1.ckpt                a table with the values in it: the format
-                                     before TensorFlow 0.12
+    inception_v1.ckpt                the format before TensorFlow 0.12: a table
+                                     that has the values in it
 
-Why not with TensorFlow's reader: it takes `[` in a path for a pattern, waits
-for ever for a FIFO, makes room for what an index claims before it looks at the
-file, and aborts the whole process on some damage. Here every claim is compared
-with the size of the file before anything is made of it, and every failure is an
-`errors.InputError` that names the file.
+TensorFlow's own reader is not used, because damaged or unusual files harm it:
+it takes `[` in a path for a pattern, waits for ever for a FIFO, allocates what
+an index claims before it looks at the file, and aborts the whole process on
+some damage. Here every claim is compared with the size of the file before
+memory is allocated, and every failure is an `errors.InputError` that names the
+file.
 """
 
+import abc
 import contextlib
+import io
 import math
 import os
 import pathlib
 import re
 import sys
+from collections.abc import Collection, Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -35,11 +40,12 @@ from two_stream.networks import sorted_table
 
 _INDEX = '.index'
 _PART = re.compile(r'.*\.(index|meta|data-\d+-of-\d+)', re.DOTALL)
-_SLICE = b'\0'  # What the key of a part of a partitioned variable begins with.
-_VERSION = 1  # Of the format with an index.
+# The key of a part of a partitioned variable begins with this.
+_SLICE = b'\0'
+_VERSION = 1  # The version of the format with an index.
 _MAX_AXES = 64  # NumPy's own limit.
-_MAX_INDEX = 1 << 24  # Bytes; a thousand times that of I3D.
-# Types whose values are stored as NumPy has them, by TensorFlow's number.
+_MAX_INDEX = 1 << 24  # Bytes; the index of I3D is a thousand times smaller.
+# TensorFlow's number of a type -> the type, if files have the bytes of NumPy.
 _DTYPES = {
   tf.as_dtype(name).as_datatype_enum: tf.as_dtype(name)
   for name in (
@@ -51,34 +57,31 @@ _DTYPES = {
 
 
 class Tensor(NamedTuple):
-  """What a checkpoint tells of a variable.
+  """What a checkpoint tells about a variable.
 
   Attributes:
-    dtype: a tf.DType; None if its values cannot be read here, such as text.
-    shape: list of int.
+    dtype: type of the values; None if they cannot be read here, such as text.
+    shape: size of each axis.
   """
 
   dtype: tf.DType | None
-  shape: list
+  shape: list[int]
 
   @property
-  def size(self):
-    """Bytes of its values; 0 if they cannot be read."""
+  def size(self) -> int:
+    """Number of bytes of the values; 0 if they cannot be read."""
     return math.prod(self.shape) * self.dtype.size if self.dtype else 0
 
 
-def load(path):
+def load(path: files.PathLike) -> 'Checkpoint':
   """Opens a checkpoint.
 
   Args:
-    path: its prefix, such as 'rgb_imagenet/model.ckpt'; of the old format its
-      one file.
-
-  Returns:
-    A `Checkpoint`.
+    path: the checkpoint's prefix, such as 'rgb_imagenet/model.ckpt', or the one
+      file of the old format.
 
   Raises:
-    InputError: it is missing or damaged.
+    InputError: the checkpoint is missing or damaged.
   """
   if os.path.lexists(f'{path}{_INDEX}'):
     return _Bundle(path)
@@ -91,25 +94,33 @@ def load(path):
   )
 
 
-class Checkpoint:
-  """A checkpoint, of which the list of variables alone is in memory.
+class Checkpoint(abc.ABC):
+  """An open checkpoint. Only the list of its variables is in memory.
 
   Attributes:
-    path: as given to `load`.
+    path: what was given to `load`.
     files: paths of its files.
-    tensors: name -> `Tensor`.
+    tensors: name of a variable -> its type and shape.
   """
 
-  def __init__(self, path):
+  def __init__(self, path: files.PathLike) -> None:
     self.path = path
     with self._explained():
       self.files, self.tensors = self._open()
 
-  def values(self, names):
-    """Reads variables and compares their checksums.
+  @abc.abstractmethod
+  def _open(self) -> tuple[list[files.PathLike], dict[str, Tensor]]:
+    """Returns `files` and `tensors`."""
+
+  @abc.abstractmethod
+  def _read(self, names: Collection[str]) -> dict[str, np.ndarray]:
+    """Does what `values` does, but the arrays need not have their shape."""
+
+  def values(self, names: Collection[str]) -> dict[str, np.ndarray]:
+    """Reads variables, and compares their checksums.
 
     Args:
-      names: those of variables whose dtype is known.
+      names: names of variables whose dtype is not None.
 
     Returns:
       name -> array of the variable's dtype and shape.
@@ -124,7 +135,8 @@ class Checkpoint:
       }
 
   @contextlib.contextmanager
-  def _explained(self):
+  def _explained(self) -> Iterator[None]:
+    """Turns errors of reading into an InputError for the user."""
     try:
       yield
     except (OSError, ValueError, DecodeError) as error:
@@ -137,7 +149,7 @@ class Checkpoint:
 class _Bundle(Checkpoint):
   """A checkpoint with an index."""
 
-  def _open(self):
+  def _open(self) -> tuple[list[files.PathLike], dict[str, Tensor]]:
     index = f'{self.path}{_INDEX}'
     with files.open_to_read(index) as stream:
       if os.fstat(stream.fileno()).st_size > _MAX_INDEX:
@@ -153,7 +165,7 @@ class _Bundle(Checkpoint):
     is_big = header.endianness == tensor_bundle_pb2.BundleHeaderProto.BIG
     self._is_swapped = is_big != (sys.byteorder == 'big')
     tensors = {name: _tensor(name, e) for name, e in self._entries.items()}
-    places = {}
+    places: dict[int, list[tuple[int, int]]] = {}
     for entry in self._entries.values():
       places.setdefault(entry.shard_id, []).append((entry.offset, entry.size))
     self._shards = {
@@ -164,7 +176,7 @@ class _Bundle(Checkpoint):
       _check_places(path, places[shard])
     return [index, *self._shards.values()], tensors
 
-  def _read(self, names):
+  def _read(self, names: Collection[str]) -> dict[str, np.ndarray]:
     with contextlib.ExitStack() as stack:
       streams = {
         shard: stack.enter_context(files.open_to_read(path))
@@ -172,13 +184,14 @@ class _Bundle(Checkpoint):
       }
       contents = [
         _content(streams[entry.shard_id], entry.offset, entry.size)
-        for entry in map(self._entries.get, names)
+        for entry in map(self._entries.__getitem__, names)
       ]
     values = {}
     for name, content in zip(names, contents):
       if crc32c.masked(content) != self._entries[name].crc32c:
         raise ValueError(f'wrong checksum of the values of {name!r}')
       dtype = self.tensors[name].dtype
+      assert dtype is not None, name
       if self._is_swapped:
         content.view(f'u{dtype.size}').byteswap(inplace=True)
       values[name] = content.view(dtype.as_numpy_dtype)
@@ -186,9 +199,9 @@ class _Bundle(Checkpoint):
 
 
 class _OneFile(Checkpoint):
-  """A checkpoint of the old format, of which only float32 can be read."""
+  """A checkpoint of the old format. Only its float32 variables can be read."""
 
-  def _open(self):
+  def _open(self) -> tuple[list[files.PathLike], dict[str, Tensor]]:
     with files.open_to_read(self.path) as stream:
       first = _first(sorted_table.entries(stream))
       file_size = os.fstat(stream.fileno()).st_size
@@ -204,7 +217,7 @@ class _OneFile(Checkpoint):
       raise ValueError(f'it tells of more than its {file_size} bytes')
     return [self.path], tensors
 
-  def _read(self, names):
+  def _read(self, names: Collection[str]) -> dict[str, np.ndarray]:
     values = {}
     with files.open_to_read(self.path) as stream:
       for _, content in sorted_table.entries(stream):
@@ -219,23 +232,27 @@ class _OneFile(Checkpoint):
     return values
 
 
-def _first(rows):
-  """The value of a table's first entry, whose key is empty."""
+def _first(rows: Iterator[tuple[bytes, bytes]]) -> bytes:
+  """Returns the value of a table's first entry, whose key must be empty."""
   key, value = next(rows, (None, b''))
   if key != b'':
     raise ValueError('it does not begin as a checkpoint')
   return value
 
 
-def _name(key):
-  """The name of the variable that a table has under a key."""
+def _name(key: bytes) -> str:
+  """Returns the name of the variable that a key of the index stands for."""
   if key.startswith(_SLICE):
     raise ValueError('it has variables in slices; save it without partitioner')
   return key.decode()
 
 
-def _tensor(name, entry):
-  """The `Tensor` of a `BundleEntryProto`, in which nothing is contradictory."""
+def _tensor(name: str, entry: tensor_bundle_pb2.BundleEntryProto) -> Tensor:
+  """Returns what a `BundleEntryProto` tells about a variable.
+
+  Raises:
+    ValueError: the number of bytes does not fit the type and the shape.
+  """
   tensor = Tensor(_DTYPES.get(entry.dtype), _shape(entry))
   if tensor.dtype and tensor.size != entry.size:
     raise ValueError(
@@ -244,8 +261,11 @@ def _tensor(name, entry):
   return tensor
 
 
-def _shape(proto):
-  """The shape in a proto, list of int."""
+def _shape(
+  proto: tensor_bundle_pb2.BundleEntryProto
+  | saved_tensor_slice_pb2.SavedSliceMeta,
+) -> list[int]:
+  """Returns the shape of a variable; raises ValueError if it is impossible."""
   shape = [axis.size for axis in proto.shape.dim]
   if len(shape) > _MAX_AXES:
     raise ValueError(f'a variable of {len(shape)} axes')
@@ -254,27 +274,29 @@ def _shape(proto):
   return shape
 
 
-def _check_places(path, places):
-  """Compares what the index tells of a file of values with the file.
+def _check_places(
+  path: files.PathLike, places: Sequence[tuple[int, int]]
+) -> None:
+  """Raises ValueError if a file of values cannot have what the index claims.
 
   Args:
     path: the file.
-    places: list of (offset, size) of the values.
+    places: (position, size) of the values of each variable.
   """
   with files.open_to_read(path) as stream:
     end = os.fstat(stream.fileno()).st_size
   is_inside = all(
     0 <= offset <= offset + size <= end for offset, size in places
   )
-  # Values that overlap could make much of little.
+  # If values could overlap, a small file could fill the memory.
   if not is_inside or sum(size for _, size in places) > end:
     raise ValueError(f'{path} has {end} bytes, and the index tells of more')
 
 
-def _content(stream, offset, size):
+def _content(stream: io.BufferedReader, offset: int, size: int) -> np.ndarray:
   """Reads bytes into an array uint8 [size]."""
   content = np.empty(size, np.uint8)
   stream.seek(offset)
-  if stream.readinto(content) != size:
+  if stream.readinto(content.data) != size:
     raise ValueError(f'{stream.name} breaks off')
   return content

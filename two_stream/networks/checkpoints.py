@@ -6,87 +6,103 @@ A variable of the released files is named
     `------.--------' `--------------------.------------------'
          prefix                      path in the network
 
-The Kinetics-600 file has no prefix. BatchNorm variables are stored as [C] or as
-[1, 1, 1, 1, C]. Training adds `<variable>/Momentum` and `global_step`.
+The Kinetics-600 file has no prefix. The variables of BatchNorm are stored as
+[C] or as [1, 1, 1, 1, C]. A checkpoint of a training also has `global_step`,
+and a slot of the optimizer, `<variable>/Momentum`, for each trained variable.
 """
 
-import collections
+import dataclasses
 import pathlib
+from collections.abc import Mapping
 
 import numpy as np
 import tensorflow as tf
 
 import i3d
 from two_stream import errors, files
-from two_stream.networks import batch_norm, checkpoint_files, layers
+from two_stream.networks import checkpoint_files, layers, weight_checks
 
-Description = collections.namedtuple(
-  'Description', 'num_classes channels depth_multiplier scope slots'
-)
-Description.__doc__ = """What a checkpoint says of its network.
 
-num_classes: number of logits.
-channels: of a frame; 3 is RGB, 2 is flow.
-depth_multiplier: of `i3d.InceptionI3d`.
-scope: 'RGB' or 'Flow', or '' where names have no prefix.
-slots: names of the optimizer's slots, such as ('Momentum',); () for none.
-"""
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Description:
+  """What a checkpoint tells about its network.
+
+  Attributes:
+    num_classes: number of logits.
+    channels: channels of a frame; 3 is RGB, 2 is flow.
+    depth_multiplier: that of `i3d.InceptionI3d`.
+    scope: 'RGB' or 'Flow'; '' if the names of the variables have no prefix.
+    slots: names of the optimizer's slots, such as ('Momentum',); () if there
+      are none.
+  """
+
+  num_classes: int
+  channels: int
+  depth_multiplier: float
+  scope: str
+  slots: tuple[str, ...]
+
 
 _WEIGHTS = '/conv_3d/w'
 _FIRST_WEIGHTS = f'Conv3d_1a_7x7{_WEIGHTS}'
 _LOGITS = 'Logits/Conv3d_0c_1x1'
 _LOGITS_WEIGHTS = f'{_LOGITS}{_WEIGHTS}'
-_VARIANCE = 'moving_variance'
 _NETWORK = 'inception_i3d'
 
 
-def describe(path):
-  """Reads off a checkpoint what network it holds.
+def describe(path: files.PathLike) -> Description:
+  """Finds out which network a checkpoint contains.
 
-  All variables of the network are looked for and their shapes compared; the
-  values stay on the disk.
+  All variables of the network must be there, with the right shapes. Their
+  values are not read.
 
   Args:
     path: the checkpoint's prefix, such as 'rgb_imagenet/model.ckpt'.
 
   Returns:
-    A `Description`.
+    The description of the network.
 
   Raises:
-    InputError: if the file is missing, damaged or not of one whole I3D network.
+    InputError: the checkpoint is missing, damaged, or not that of one complete
+      I3D network.
   """
   return _Reader(path).description
 
 
-def read(path):
-  """Reads a network's values, without prefix and slots.
+def read(path: files.PathLike) -> dict[str, np.ndarray]:
+  """Reads the values of a network's variables, without the optimizer's slots.
 
   Args:
-    path: as in `describe`.
+    path: the checkpoint's prefix.
 
   Returns:
-    float32 arrays by path in the network; BatchNorm variables [C].
+    path in the network -> float32 array. Variables of BatchNorm have the shape
+    [C].
 
   Raises:
-    InputError: as `describe`, and if values are not finite.
+    InputError: `describe` cannot use the checkpoint, or values are not finite.
   """
   return _Reader(path).values()
 
 
-def restore(module, path, scope=None):
+def restore(
+  module: i3d.InceptionI3d, path: files.PathLike, scope: str | None = None
+) -> None:
   """Restores a network from a checkpoint in any of the released layouts.
 
-  Slots and `global_step` are passed over. All is checked before any variable is
-  changed.
+  Slots and `global_step` are ignored. Everything is checked before the first
+  variable is changed.
 
   Args:
-    module: an `i3d.InceptionI3d`. It need not have been called yet.
-    path: as in `describe`.
-    scope: 'RGB' or 'Flow' to insist on that stream's checkpoint.
+    module: the network, which need not have been called yet.
+    path: the checkpoint's prefix.
+    scope: 'RGB' or 'Flow', the stream that the checkpoint must be of. None
+      accepts both.
 
   Raises:
-    InputError: as `read`, and if the checkpoint is of the other stream, or
-      lacks variables or has wrong shapes, which are all named.
+    InputError: `read` cannot use the checkpoint, or the checkpoint is of the
+      other stream, or variables are missing or have other shapes. The message
+      names all of those variables.
   """
   reader = _Reader(path)
   description = reader.description
@@ -101,19 +117,19 @@ def restore(module, path, scope=None):
     name: _stored_shape(name, variable.shape.as_list())
     for name, variable in targets.items()
   }
-  check_tensors(path, expected, reader.tensors)
+  weight_checks.check_tensors(path, expected, reader.tensors)
   for name, variable in targets.items():
     variable.assign(values[name].reshape(variable.shape))
 
 
-def save(module, path, scope):
+def save(module: i3d.InceptionI3d, path: files.PathLike, scope: str) -> None:
   """Saves a network in the layout of DeepMind's Kinetics-400 checkpoints.
 
-  The original code restores it. The files appear complete or not at all.
+  DeepMind's code can restore it. The files appear complete or not at all.
 
   Args:
-    module: an `i3d.InceptionI3d` that has been called.
-    path: the checkpoint's prefix; its folder is made if need be.
+    module: a network that has been called.
+    path: the checkpoint's prefix. Its folder is made if it is missing.
     scope: 'RGB' or 'Flow'.
   """
   write(
@@ -123,15 +139,17 @@ def save(module, path, scope):
   )
 
 
-def write(values, path, scope):
-  """Writes a network's values as `save` does.
+def write(
+  values: Mapping[str, np.ndarray], path: files.PathLike, scope: str
+) -> None:
+  """Writes the values of a network to a checkpoint like those of `save`.
 
   Args:
-    values: arrays by path in the network, as `read` gives them.
-    path: as in `save`.
+    values: path in the network -> array, what `read` returns.
+    path: the checkpoint's prefix. Its folder is made if it is missing.
     scope: 'RGB' or 'Flow'.
   """
-  values = {
+  named_values = {
     f'{scope}/{_NETWORK}/{name}': value.reshape(
       _stored_shape(name, list(value.shape))
     )
@@ -143,92 +161,23 @@ def write(values, path, scope):
     temporary = folder / path.name
     tf.raw_ops.SaveV2(
       prefix=str(temporary),
-      tensor_names=list(values),
-      shape_and_slices=[''] * len(values),
-      tensors=list(values.values()),
+      tensor_names=list(named_values),
+      shape_and_slices=[''] * len(named_values),
+      tensors=list(named_values.values()),
     )
     _publish(temporary, path)
 
 
-def check_tensors(path, expected, found):
-  """Raises InputError unless a checkpoint has a network's variables.
-
-  Args:
-    path: of the checkpoint, for the message, which names all that is wrong.
-    expected: name -> shape, a list.
-    found: name -> `checkpoint_files.Tensor`.
-  """
-  problems = []
-  for name, shape in sorted(expected.items()):
-    tensor = found.get(name)
-    if not tensor:
-      problems.append(f'{name} is missing')
-    elif tensor.shape != shape:
-      problems.append(f'{name} is {tensor.shape} instead of {shape}')
-    elif not (tensor.dtype and tensor.dtype.is_floating):
-      problems.append(f'{name} is not of floating-point numbers')
-  if problems:
-    raise errors.InputError(
-      f'{path} does not fit the network: {"; ".join(problems)}'
-    )
-
-
-def float_values(checkpoint, names):
-  """Reads variables that `check_tensors` has passed.
-
-  Args:
-    checkpoint: a `checkpoint_files.Checkpoint`.
-    names: of some of its variables.
-
-  Returns:
-    float32 arrays by name.
-
-  Raises:
-    InputError: if the file is damaged, or values are not finite.
-  """
-  with np.errstate(over='ignore'):  # Of float64, to infinity.
-    values = {
-      name: value.astype(np.float32, copy=False)
-      for name, value in checkpoint.values(names).items()
-    }
-  check_values(checkpoint.path, values)
-  return values
-
-
-def check_values(path, values):
-  """Raises InputError if a network of these values cannot compute anything.
-
-  ReLU makes zeros of what is not a number, so that such a network gives logits
-  that look as if they were right.
-
-  Args:
-    path: of the checkpoint, for the message.
-    values: arrays by name.
-  """
-  problems = []
-  for name, value in values.items():
-    if not np.isfinite(value).all():
-      problems.append(f'{name} is not finite')
-    # Its root divides; rounding may leave it a little below zero.
-    elif name.endswith(_VARIANCE) and (value <= -batch_norm.EPSILON).any():
-      problems.append(f'{name} is negative')
-  if problems:
-    raise errors.InputError(
-      f'{path}: {problems[0]} ({len(problems)} of {len(values)} variables are '
-      'of no use); take a checkpoint from before its training went wrong'
-    )
-
-
 class _Reader:
-  """A checkpoint that holds one whole network.
+  """A checkpoint that contains one complete network.
 
   Attributes:
-    tensors: a `checkpoint_files.Tensor` by path in the network; the shapes of
-      BatchNorm's are [C], however they are stored.
-    description: a `Description`.
+    tensors: path in the network -> what the checkpoint has. The shape of
+      BatchNorm's variables is [C], however they are stored.
+    description: the description of the network.
   """
 
-  def __init__(self, path):
+  def __init__(self, path: files.PathLike) -> None:
     self._file = checkpoint_files.load(path)
     self._prefix = self._find_prefix()
     self.tensors = {
@@ -239,11 +188,11 @@ class _Reader:
     }
     self.description = _describe(self.tensors, self._prefix)
     self._shapes = _network_shapes(self.description)
-    check_tensors(path, self._shapes, self.tensors)
+    weight_checks.check_tensors(path, self._shapes, self.tensors)
 
-  def values(self):
-    """float32 arrays by path in the network, which are finite."""
-    values = float_values(
+  def values(self) -> dict[str, np.ndarray]:
+    """Does what `checkpoints.read` does."""
+    values = weight_checks.read_floats(
       self._file, [self._prefix + name for name in self._shapes]
     )
     return {
@@ -251,7 +200,8 @@ class _Reader:
       for name, shape in self._shapes.items()
     }
 
-  def _find_prefix(self):
+  def _find_prefix(self) -> str:
+    """Returns what the names of the network's variables begin with."""
     prefixes = [
       name.removesuffix(_FIRST_WEIGHTS)
       for name in self._file.tensors
@@ -269,12 +219,19 @@ class _Reader:
     return prefixes[0]
 
 
-def _describe(tensors, prefix):
-  """The `Description` of the tensors by path in the network."""
+def _describe(
+  tensors: Mapping[str, checkpoint_files.Tensor], prefix: str
+) -> Description:
+  """Derives the description from the shapes of the variables.
+
+  Args:
+    tensors: path in the network -> what the checkpoint has.
+    prefix: what comes before the paths in the checkpoint.
+  """
   shapes = {name: tensor.shape for name, tensor in tensors.items()}
   parts = [name.rpartition('/') for name in shapes]
   return Description(
-    # Without an axis to tell, 1; then the shape turns out to be wrong.
+    # If the axis is missing, 1 is taken, and the shape is refused afterwards.
     num_classes=max([1, *shapes[_LOGITS_WEIGHTS][-1:]]),
     channels=max([1, *shapes[_FIRST_WEIGHTS][-2:-1]]),
     depth_multiplier=layers.fitting_multiplier(
@@ -290,30 +247,35 @@ def _describe(tensors, prefix):
   )
 
 
-def _network_shapes(description):
-  """Shapes by path of a network's variables; BatchNorm's as [C]."""
-  _, channels, multiplier, _, _ = description
-  weights, features = layers.weight_shapes(i3d.LAYERS, channels, multiplier)
+def _network_shapes(description: Description) -> dict[str, list[int]]:
+  """Returns path -> shape of all variables; the shape of BatchNorm's is [C]."""
+  weights, features = layers.weight_shapes(
+    i3d.LAYERS, description.channels, description.depth_multiplier
+  )
   shapes = {}
   for unit, shape in weights.items():
     shapes[unit + _WEIGHTS] = shape
-    for leaf in ('beta', 'moving_mean', _VARIANCE):
+    for leaf in ('beta', 'moving_mean', weight_checks.VARIANCE):
       shapes[f'{unit}/batch_norm/{leaf}'] = shape[-1:]
   shapes[_LOGITS_WEIGHTS] = [1, 1, 1, features, description.num_classes]
   shapes[f'{_LOGITS}/conv_3d/b'] = [description.num_classes]
   return shapes
 
 
-def variables(module, channels=None):
-  """Gives a network's variables by path in the network.
+def variables(
+  module: i3d.InceptionI3d, channels: int | None = None
+) -> dict[str, tf.Variable]:
+  """Returns path in the network -> variable, of all variables of a network.
 
   Args:
-    module: an `i3d.InceptionI3d`.
-    channels: of a frame, to make the variables if it has not been called yet.
+    module: the network.
+    channels: channels of a frame. If given, a network that has not been called
+      yet is called, so that it has variables.
   """
+  # `module.variables` would raise an error if there are none.
   if channels and not tf.Module.variables.fget(module):
-    # Layers make their variables when called; the smallest clip will do.
-    module(tf.zeros([1, 9, 193, 193, channels]), is_training=False)
+    smallest_clip = tf.zeros([1, i3d.MIN_FRAMES, 193, 193, channels])
+    module(smallest_clip, is_training=False)
   scope = module.name_scope.name
   return {
     variable.name.removeprefix(scope).removesuffix(':0'): variable
@@ -321,16 +283,17 @@ def variables(module, channels=None):
   }
 
 
-def _stored_shape(name, shape):
-  """A shape as it is, but [1, 1, 1, 1, C] of a BatchNorm variable as [C]."""
+def _stored_shape(name: str, shape: list[int]) -> list[int]:
+  """Returns the shape, but [C] for [1, 1, 1, 1, C] of a BatchNorm variable."""
   is_flat = all(size == 1 for size in shape[:-1])
   return shape[-1:] if '/batch_norm/' in name and is_flat else shape
 
 
-def _publish(temporary, path):
-  """Moves a checkpoint's two files into place.
+def _publish(temporary: pathlib.Path, path: pathlib.Path) -> None:
+  """Moves the two files of a checkpoint to their final names.
 
-  The index goes last and an old one first, so that what has an index is whole.
+  The old index is removed first, and the new one is moved last. So whenever
+  there is an index, the checkpoint is complete.
   """
   data, index = '.data-00000-of-00001', '.index'
   for suffix in (data, index):

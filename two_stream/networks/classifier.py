@@ -19,7 +19,7 @@ import tensorflow as tf
 
 import i3d
 from two_stream import errors, files
-from two_stream.networks import batch_norm, checkpoints
+from two_stream.networks import batch_norm, checkpoints, weight_checks
 
 _FOLDED_UNIT = functools.partial(
   i3d.Unit3D, use_batch_norm=False, use_bias=True
@@ -60,13 +60,13 @@ class Classifier(tf.Module):
     self._network_name = name
     dtype = tf.as_dtype(precision)
     network = fold(net, description, dtype)
-    checkpoints.check_values(
+    weight_checks.check_values(
       name, {v.name: v.numpy() for v in network.variables}
     )
     clip_spec = tf.TensorSpec([None, None, 224, 224, description.channels])
 
-    # Closures over the network, not methods: an object in a circle of
-    # references would keep its memory for longer.
+    # These are no methods, because a compiled method refers to its object.
+    # Objects in a circle of references keep their memory for longer.
     def logits(clip: tf.Tensor) -> tf.Tensor:
       return network(tf.cast(clip, dtype), is_training=False)[0]
 
@@ -185,7 +185,7 @@ def fold(
     depth_multiplier=description.depth_multiplier,
     unit=_FOLDED_UNIT,
   )
-  # Layers make their variables when they are called; the smallest clip will do.
+  # Layers make their variables when they are called first, with any clip.
   folded(
     tf.zeros([1, i3d.MIN_FRAMES, 193, 193, description.channels], dtype),
     is_training=False,
@@ -207,6 +207,7 @@ def _check_length(clip: np.ndarray) -> None:
 
 
 def _units(net: i3d.InceptionI3d) -> list[i3d.Unit3D]:
+  """Returns all units of a network, always in the same order."""
   return [unit for unit in net.submodules if isinstance(unit, i3d.Unit3D)]
 
 

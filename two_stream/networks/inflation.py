@@ -1,16 +1,19 @@
-"""2-D Inception-v1 -> I3D: the start from ImageNet.
+"""From Inception-v1 for images to I3D: the start from ImageNet.
 
-Every filter of the image network is repeated along time and divided by the
-number of repeats, so that a video of one repeated image (a "boring video")
-gives I3D the activations that the image gives the image network:
+Every filter of the image network is repeated along time, and divided by the
+number of repeats:
 
     weights [h, w, in, out]  ->  w [n, h, w, in, out],  w[t] = weights / n
 
-This holds away from the clip's ends: convolutions pad with zeros in time, and
-the steps that this touches become more with every layer.
+So a video that repeats one image (a "boring video") gives I3D the activations
+that the image gives the image network. This is true of the time steps away from
+the ends of the clip only: convolutions pad with zeros in time, and each layer
+spreads these zeros to further steps.
 
 Carreira & Zisserman, https://arxiv.org/abs/1705.07750, section 2.4.
 """
+
+from collections.abc import Mapping
 
 import numpy as np
 
@@ -18,9 +21,9 @@ import i3d
 from two_stream import errors, files
 from two_stream.networks import (
   checkpoint_files,
-  checkpoints,
   inception_v1,
   layers,
+  weight_checks,
 )
 
 _PREFIX = 'InceptionV1/'
@@ -48,8 +51,8 @@ def read(path: files.PathLike, channels: int) -> dict[str, np.ndarray]:
     channels: channels of a frame; 3 is RGB, 2 is flow.
 
   Returns:
-    path in I3D -> float32 array, in the form of `checkpoints.read`. The layer
-    of the logits is left out, because ImageNet has other classes than videos.
+    path in I3D -> float32 array, like those of `checkpoints.read`. The layer of
+    the logits is left out, because ImageNet has other classes than videos.
 
   Raises:
     InputError: the file is missing, damaged or no Inception-v1 checkpoint,
@@ -87,8 +90,12 @@ def with_channels(weights: np.ndarray, channels: int) -> np.ndarray:
   return np.repeat(mean, channels, axis=2)
 
 
-def _read_image_network(path):
-  """The variables of slim's network by name, checked to be all there."""
+def _read_image_network(path: files.PathLike) -> dict[str, np.ndarray]:
+  """Reads name -> value of all variables of slim's network but the logits.
+
+  Raises:
+    InputError: the checkpoint cannot be used.
+  """
   checkpoint = checkpoint_files.load(path)
   if not _is_inception_v1(checkpoint):
     raise errors.InputError(
@@ -96,21 +103,31 @@ def _read_image_network(path):
       f'variable {_PREFIX}...'
     )
   expected = _expected_shapes(checkpoint.tensors)
-  checkpoints.check_tensors(path, expected, checkpoint.tensors)
-  return checkpoints.float_values(checkpoint, expected)
+  weight_checks.check_tensors(path, expected, checkpoint.tensors)
+  return weight_checks.read_floats(checkpoint, expected)
 
 
-def _is_inception_v1(checkpoint):
+def _is_inception_v1(checkpoint: checkpoint_files.Checkpoint) -> bool:
   return any(name.startswith(_PREFIX) for name in checkpoint.tensors)
 
 
-def _image_unit(unit):
-  """The name in the checkpoint of a unit of `i3d.LAYERS`."""
+def _image_unit(unit: str) -> str:
+  """Returns the name in slim's checkpoint for the path of a unit of I3D."""
   return _PREFIX + inception_v1.image_name(unit)
 
 
-def _expected_shapes(tensors):
-  """Shapes by name of slim's network but its logits, as wide as `tensors`."""
+def _expected_shapes(
+  tensors: Mapping[str, checkpoint_files.Tensor],
+) -> dict[str, list[int]]:
+  """Returns the shapes that the variables of slim's network should have.
+
+  Args:
+    tensors: name -> what the checkpoint has. The width of most layers tells the
+      width of the network.
+
+  Returns:
+    name -> shape, of all variables but those of the logits.
+  """
   found = {
     unit: tensors[name].shape[-1]
     for unit, _ in layers.convolutions(i3d.LAYERS)

@@ -1,13 +1,16 @@
 #!/usr/bin/env bash
 # Evaluates the sample with every combination of stream and initialization.
 #
-#   ./multi_evaluate.sh [DATA_DIR [OUT_DIR]]      default: data and out, here
+#   ./multi_evaluate.sh [DATA_DIR [OUT_DIR]]
 #
-# Writes OUT_DIR/{imagenet,no_imagenet}_{rgb,flow,joint}.txt, and
-# no_imagenet_rgb600.txt where DATA_DIR has the Kinetics-600 checkpoint. A
-# combination whose checkpoints DATA_DIR lacks is left out, and said so. The
-# first failure ends the run. PYTHON names the interpreter; default: the one of
-# .venv where there is one, else python3.
+# The defaults are the folders data and out beside this script. The script writes
+# OUT_DIR/{imagenet,no_imagenet}_{rgb,flow,joint}.txt, and no_imagenet_rgb600.txt
+# for the Kinetics-600 checkpoint. If DATA_DIR lacks the checkpoints of a
+# combination, that one is left out, and a line on standard error says so. The
+# first failure ends the run.
+#
+# The environment variable PYTHON names the interpreter. Without it, the script
+# takes .venv/bin/python beside it, or python3 if there is none.
 set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -17,7 +20,7 @@ python=$here/.venv/bin/python
 [[ -x $python ]] || python=python3
 python=${PYTHON:-$python}
 
-# Whether DATA_DIR has every checkpoint named.
+# has NAME...: succeeds if DATA_DIR has all of these checkpoints.
 has() {
   local name
   for name in "$@"; do
@@ -25,20 +28,21 @@ has() {
   done
 }
 
-# evaluate FILE CHECKPOINTS FLAGS...: writes OUT_DIR/FILE whole or not at all.
-# The temporary file has a name that nobody can guess (mktemp), exists for a
-# moment only, and gets the permissions that the umask allows.
+# evaluate FILE CHECKPOINTS FLAGS...: evaluates the sample, and writes what is
+# printed to OUT_DIR/FILE. The file appears complete or not at all: the text goes
+# to a temporary file with a random name, which is then renamed. mktemp lets only
+# the user read that file, so the permissions that the umask allows are added.
 evaluate() {
   local file=$1 checkpoints=$2 output
   shift 2
-  # shellcheck disable=SC2086  # a list of names
+  # shellcheck disable=SC2086  # CHECKPOINTS is a list of names.
   if ! has $checkpoints; then
     echo "left out $file: $data_dir/checkpoints lacks one of: $checkpoints" >&2
     return
   fi
   echo "evaluating $file" >&2
   output=$("$python" "$here/evaluate_sample.py" --data_dir="$data_dir" "$@")
-  # Left by a run that was killed in that moment.
+  # A run that was killed before its mv has left its temporary file.
   find "$out_dir" -maxdepth 1 -name ".$file.??????" -mmin +60 -delete
   temporary=$(mktemp "$out_dir/.$file.XXXXXX")
   printf '%s\n' "$output" > "$temporary"

@@ -20,7 +20,14 @@ import numpy as np
 from two_stream import errors, files
 from two_stream.datasets import data_set
 from two_stream.records import schema
-from two_stream.video import codecs, pixels, reader, resampling, tvl1
+from two_stream.video import (
+  codecs,
+  pixels,
+  reader,
+  resampling,
+  tvl1,
+  tvl1_kernels,
+)
 
 _LIBRARIES = ('numba', 'numpy', 'opencv-python')
 
@@ -219,14 +226,14 @@ def parameters(
     'flow_bound': pixels.FLOW_BOUND,
     'flow_code': f'{pixels.FLOW_ZERO} + round({pixels.FLOW_STEPS} v / bound)',
     'tvl1': {
-      'tau': tvl1.TAU,
-      'lambda': tvl1.LAMBDA,
-      'theta': tvl1.THETA,
+      'tau': tvl1_kernels.TAU,
+      'lambda': tvl1_kernels.LAMBDA,
+      'theta': tvl1_kernels.THETA,
       'num_scales': tvl1.NUM_SCALES,
       'scale_step': tvl1.SCALE_STEP,
       'num_warps': tvl1.NUM_WARPS,
       'outer_iterations': tvl1.OUTER_ITERATIONS,
-      'inner_iterations': tvl1.INNER_ITERATIONS,
+      'inner_iterations': tvl1_kernels.INNER_ITERATIONS,
       'epsilon': tvl1.EPSILON,
       'median_size': tvl1.MEDIAN_SIZE,
     },

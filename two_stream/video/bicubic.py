@@ -1,19 +1,22 @@
 """Bicubic interpolation of an image of four channels, for use in kernels.
 
-OpenCV's kernel: Keys, "Cubic Convolution Interpolation for Digital Image
-Processing", 1981, with a = -0.75, at exact positions as in OpenCV 5. OpenCV 4's
-remap rounds positions to 1/32 pixel, so the sampling here is our own.
+The weights are OpenCV's: those of Keys, "Cubic Convolution Interpolation for
+Digital Image Processing", 1981, with a = -0.75. Positions are exact, which they
+are in OpenCV 5, too. `cv2.remap` of OpenCV 4 rounds them to 1/32 of a pixel, so
+that it cannot be used here.
 """
 
 import functools
+from collections.abc import Callable, Iterable
+from typing import Any
 
 import numpy as np
 from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
 
-# Weights of 4 pixels in a row: a line of coefficients for each power of the
-# distance t from the second of them.
+# The weights of 4 neighbouring pixels are polynomials of t, the distance of the
+# point from the second of them. Row i has the coefficients of t ** i.
 _CUBIC = np.array(
   [
     [0, 1, 0, 0],
@@ -22,28 +25,38 @@ _CUBIC = np.array(
     [-0.75, 1.25, -1.25, 0.75],
   ]
 )
+# Types of LLVM: the 4 channels of a pixel, a line of 4 pixels, and the position
+# of an element in a vector.
 _FOUR = ir.VectorType(ir.FloatType(), 4)
 _LINE = ir.VectorType(ir.FloatType(), 16)
 _LANE = ir.IntType(32)
 
 
 @intrinsic
-def sample(typing_context, image, first, row, x, y):
+def sample(
+  typing_context: Any,
+  image: types.Type,
+  first: types.Type,
+  row: types.Type,
+  x: types.Type,
+  y: types.Type,
+) -> tuple[Any, Callable[..., ir.Value]]:
   """Interpolates all 4 channels at one point.
 
-  Numba leaves LLVM's vectorizer of straight-line code off; these are the vector
-  instructions that it would have to find. A line of 4 pixels is one vector.
+  A kernel calls `bicubic.sample(image, first, row, x, y)`. The function is
+  written as instructions of LLVM on vectors, because numba does not let LLVM
+  find vectors in code without loops. A line of 4 pixels is one vector.
 
   Args:
-    typing_context: numba's.
-    image: float32 [pixels * 4], rows one after another.
-    first: uint64, where in `image` the 4x4 pixels around the point begin.
-    row: uint64, from one row to the next in `image`.
-    x: float32 in [0, 1), the point's distance from the second column.
-    y: float32 in [0, 1), the same from the second row.
+    typing_context: what numba passes to every intrinsic.
+    image: float32 [pixels * 4], the rows of the image one after another.
+    first: uint64, where the 4x4 pixels around the point begin in `image`.
+    row: uint64, the distance between rows in `image`.
+    x: float32 in [0, 1), the distance of the point from the second column.
+    y: float32 in [0, 1), its distance from the second row.
 
   Returns:
-    4 float32.
+    The 4 interpolated channels, float32.
   """
   del typing_context
   signature = types.UniTuple(types.float32, 4)(
@@ -52,18 +65,23 @@ def sample(typing_context, image, first, row, x, y):
   return signature, _generate
 
 
-def _generate(context, builder, signature, arguments):
+def _generate(
+  context: Any, builder: ir.IRBuilder, signature: Any, arguments: Any
+) -> ir.Value:
+  """Emits the instructions of `sample`; numba calls this to compile it."""
   image, at, row, x, y = arguments
   pixels = context.make_array(signature.args[0])(context, builder, image).data
   multiply = functools.partial(builder.fmul, flags=('fast',))
   add = functools.partial(builder.fadd, flags=('fast',))
 
-  def pick(vector, lanes):
+  def pick(vector: ir.Value, lanes: Iterable[int]) -> ir.Value:
+    """Makes a vector of some elements of another."""
     lanes = list(lanes)
     mask = ir.Constant(ir.VectorType(_LANE, len(lanes)), lanes)
     return builder.shuffle_vector(vector, vector, mask)
 
-  def weights(t):
+  def weights(t: ir.Value) -> ir.Value:
+    """Evaluates the polynomials of the 4 weights at t, by Horner's rule."""
     t = builder.insert_element(ir.Constant(_FOUR, ir.Undefined), t, _LANE(0))
     t = pick(t, [0] * 4)
     result = ir.Constant(_FOUR, _CUBIC[3].tolist())

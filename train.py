@@ -1,146 +1,222 @@
-r"""One task of a synchronous training job; alone, the whole job.
+r"""Trains one stream of the network, alone or as one task of a larger job.
 
     python train.py --stream=rgb --records_dir=ssv2_records --train_dir=rgb
 
-trains one stream by the published recipe: 64 gradients of 6 clips make a step,
-however many workers compute them. Run the same command again to continue from
-the newest checkpoint; with other data or hyperparameters it is refused, see
---train_dir/job.json. The network ends up in --train_dir/export, which is a data
-directory for evaluate_sample.py and evaluate_split.py.
+This command trains by the published recipe. A step averages 64 gradients of 6
+clips each, however many workers compute them. At the end, --train_dir/export
+holds the network, as a data directory for evaluate_sample.py and
+evaluate_split.py.
 
-A job of several processes is described by the environment variable TF_CONFIG
-(jobs chief, worker, ps and evaluator), or by --ps_hosts, --worker_hosts,
---job_name and --task_index. Every task is given the same other flags, and chief
-and ps see the same --train_dir. The evaluator needs no hosts.
+The same command continues an interrupted training from its newest checkpoint.
+It is refused if data or hyperparameters have changed since, which
+--train_dir/job.json remembers.
 
-TensorFlow's servers have no authentication and listen on every interface: run
+A job of several processes has a chief, workers, parameter servers (ps) and an
+optional evaluator. The environment variable TF_CONFIG describes the job and
+says which task this process is. Without TF_CONFIG, the flags --ps_hosts,
+--worker_hosts, --job_name and --task_index do. All other flags must be the same
+for every task. Chief and ps must see the same --train_dir. The evaluator needs
+no hosts.
+
+TensorFlow's servers have no authentication and listen on every interface. Run
 them in a network of their own.
 
-Exit status: 0 at the end; 1, with one line, when running again would not help;
-128 + the number of the signal after SIGTERM or Ctrl-C, with a checkpoint saved.
+The exit status is 0 at the end. It is 1, with one line on standard error, if
+running again would not help. After SIGTERM or Ctrl-C, a checkpoint is saved and
+the status is 128 + the number of the signal.
 """
 
+import dataclasses
+import importlib
 import os
+from typing import Any
 
 from absl import flags
 
 from two_stream import cli, recipe
 from two_stream.cluster import cluster_task, tf_config
+from two_stream.training import training_job
 
 FLAGS = flags.FLAGS
 
-flags.DEFINE_enum('stream', None, list(recipe.STREAMS), 'What to train.')
-cli.define_path('records_dir', None, 'Folder that preprocessing made.')
-cli.define_path('train_dir', None, 'Folder of checkpoints and summaries.')
+# Name of an engine -> its module, see training_job.py. The module is imported
+# once it is needed, because it loads TensorFlow.
+ENGINES = {'sync_replicas': 'two_stream.training.sync_replicas'}
+ENGINE = 'sync_replicas'  # The engine of the published recipe.
+
+flags.DEFINE_enum(
+  'stream', None, list(recipe.STREAMS), 'Stream to train.', required=True
+)
+cli.define_path(
+  'records_dir',
+  None,
+  'Folder of records, which preprocessing wrote.',
+  required=True,
+)
+cli.define_path(
+  'train_dir',
+  None,
+  'Folder for checkpoints and summaries. A training continues from the '
+  'checkpoints that it finds there.',
+  required=True,
+)
 cli.define_path(
   'init_checkpoint',
   None,
-  "An I3D checkpoint, or TF-slim's 2-D Inception-v1, to start from.",
+  "Checkpoint to start from: one of an I3D network, or TF-slim's 2-D "
+  'Inception-v1, which is inflated. By default the first weights are random.',
 )
 flags.DEFINE_integer(
   'max_steps',
   None,
-  "Steps; by default the stream's 115,000 or 155,000.",
+  'Number of steps. The default is the published number, which is '
+  f'{recipe.STREAMS["rgb"].max_steps:,} for rgb and '
+  f'{recipe.STREAMS["flow"].max_steps:,} for flow.',
   lower_bound=1,
 )
 flags.DEFINE_string(
   'learning_rates',
   None,
-  "Rows first_step:rate, as 0:0.1,97000:0.01; by default the stream's.",
+  'Schedule of the learning rate, in rows first_step:rate. For example, '
+  '0:0.1,97000:0.01 means 0.1 until step 97,000 and 0.01 from then on. The '
+  'default is the published schedule of the stream.',
 )
 flags.DEFINE_integer(
   'replicas_to_aggregate',
   recipe.REPLICAS_TO_AGGREGATE,
-  'Gradients of a step. Workers beyond that number are backups, of which the '
-  f'recipe has {recipe.BACKUP_REPLICAS}; fewer compute several gradients each.',
+  'Number of gradients that are averaged in a step. If there are more workers, '
+  'a step takes the first gradients to arrive, and the additional workers are '
+  f'backups; the published recipe has {recipe.BACKUP_REPLICAS}. If there are '
+  'fewer workers, each of them computes several gradients in a step.',
   lower_bound=1,
 )
 flags.DEFINE_integer(
-  'batch_size', recipe.BATCH_SIZE, 'Clips of a gradient.', lower_bound=1
+  'batch_size',
+  recipe.BATCH_SIZE,
+  'Number of clips that a gradient is computed from.',
+  lower_bound=1,
 )
 flags.DEFINE_integer(
   'num_frames',
   recipe.TRAIN_FRAMES,
-  'Frames of a clip.',
+  'Number of frames of a clip.',
   lower_bound=recipe.MIN_FRAMES,
 )
-flags.DEFINE_float('momentum', recipe.MOMENTUM, 'Of the optimizer.', 0, 1)
+flags.DEFINE_float(
+  'momentum', recipe.MOMENTUM, 'Momentum of the optimizer.', 0, 1
+)
 flags.DEFINE_float(
   'weight_decay',
   recipe.WEIGHT_DECAY,
-  'Factor of half the sum of the squared weights of the convolutions.',
+  'Factor of the weight decay: the loss includes this factor times half the '
+  'sum of the squared weights of the convolutions.',
   lower_bound=0,
 )
 flags.DEFINE_float(
   'dropout_keep_prob',
   recipe.DROPOUT_KEEP_PROB,
-  'Chance that a feature survives the dropout before the logits.',
+  'Probability that a feature survives the dropout before the logits.',
   1e-6,
   1,
 )
 flags.DEFINE_float(
-  'depth_multiplier', 1.0, 'Scales the channels of the network.', 1 / 16
+  'depth_multiplier',
+  1.0,
+  'Factor on the number of channels of the network.',
+  1 / 16,
 )
 flags.DEFINE_float(
   'batch_norm_decay',
   recipe.BATCH_NORM_DECAY,
-  'Of the moving averages; a run of a few hundred steps needs a smaller one.',
+  'Decay of the moving averages of BatchNorm. A training of a few hundred '
+  'steps needs a smaller decay than the default.',
   0,
   1,
 )
-flags.DEFINE_integer('seed', 0, 'Of first weights, clips and dropout.')
+flags.DEFINE_integer(
+  'seed',
+  0,
+  'Seed of all random choices: the first weights, the clips and the dropout.',
+)
 flags.DEFINE_boolean(
   'flip',
   True,
-  'Flip half of the clips left to right. Where the name of a class has a side, '
-  'its clips become those of the class of the other side; where there is none, '
-  'they are not flipped. The log names these classes.',
+  'Whether half of the clips are flipped left to right. If the name of a class '
+  'has a side, as in "Moving left", a flipped clip belongs to the class of the '
+  'other side. If there is no such class, clips of the class are not flipped. '
+  'The log names all these classes.',
 )
 flags.DEFINE_float(
-  'checkpoint_seconds', 600, 'Time between checkpoints.', lower_bound=0.1
+  'checkpoint_seconds',
+  600,
+  'Time between two checkpoints in seconds.',
+  lower_bound=0.1,
 )
 flags.DEFINE_float(
   'stall_seconds',
   300,
-  'After how long without a step the chief says which tasks do not answer.',
+  'Time in seconds without a step after which the chief logs which tasks do '
+  'not answer.',
   lower_bound=1,
 )
 flags.DEFINE_float(
   'wait_minutes',
   60,
-  'How long, beyond --checkpoint_seconds, the evaluator waits for a new '
-  'checkpoint before it ends with status 1.',
+  'Time in minutes that the evaluator waits for a new checkpoint, in addition '
+  'to --checkpoint_seconds. If there is none by then, the evaluator ends with '
+  'status 1.',
   lower_bound=0,
 )
 flags.DEFINE_integer(
-  'max_damaged_records', 100, 'More of them end the run.', lower_bound=0
+  'max_damaged_records',
+  100,
+  'Number of damaged records that are skipped. One more ends the training.',
+  lower_bound=0,
 )
-flags.DEFINE_list('ps_hosts', [], 'host:port of every ps.')
-flags.DEFINE_list('worker_hosts', [], 'host:port of every worker, chief first.')
+flags.DEFINE_list(
+  'ps_hosts', [], 'Addresses host:port of all parameter servers.'
+)
+flags.DEFINE_list(
+  'worker_hosts',
+  [],
+  'Addresses host:port of all workers. The first of them is the chief.',
+)
 flags.DEFINE_enum(
   'job_name',
   'worker',
   tf_config.JOB_NAMES,
-  'This task; worker 0 is the chief.',
+  'Job that this process belongs to. Worker 0 is the chief.',
 )
-flags.DEFINE_integer('task_index', 0, 'Number of this task within its job.')
-flags.mark_flags_as_required(['stream', 'records_dir', 'train_dir'])
+flags.DEFINE_integer(
+  'task_index', 0, 'Number of this process among those of its job, from 0.'
+)
 
 
-def main():
-  """Runs the task; returns its exit status."""
+def main() -> int:
+  """Runs the task that this process is; returns the exit status."""
   cli.start_tensorflow()
-  from two_stream.training import sync_replicas, training_graph  # noqa: PLC0415
+  engine = importlib.import_module(ENGINES[ENGINE])
+  return engine.run(own_job(), own_task())
 
+
+def own_job() -> training_job.Job:
+  """Reads the job from the flags.
+
+  Raises:
+    InputError: --learning_rates is no schedule.
+  """
   stream = recipe.STREAMS[FLAGS.stream]
-  rates = stream.learning_rates
-  if FLAGS.learning_rates is not None:
-    rates = recipe.parse_learning_rates(FLAGS.learning_rates)
-  own_names = set(training_graph.Hyperparameters._fields) - {'learning_rates'}
-  job = sync_replicas.Job(
-    training_graph.Hyperparameters(
-      learning_rates=rates, **{name: FLAGS[name].value for name in own_names}
-    ),
+  values: dict[str, Any] = {
+    field.name: FLAGS[field.name].value
+    for field in dataclasses.fields(training_job.Hyperparameters)
+  }
+  values['learning_rates'] = (
+    stream.learning_rates
+    if FLAGS.learning_rates is None
+    else recipe.parse_learning_rates(FLAGS.learning_rates)
+  )
+  return training_job.Job(
+    hyperparameters=training_job.Hyperparameters(**values),
     records_dir=FLAGS.records_dir,
     train_dir=FLAGS.train_dir,
     max_steps=stream.max_steps if FLAGS.max_steps is None else FLAGS.max_steps,
@@ -150,11 +226,14 @@ def main():
     max_damaged_records=FLAGS.max_damaged_records,
     wait_minutes=FLAGS.wait_minutes,
   )
-  return sync_replicas.run(job, own_task())
 
 
 def own_task() -> cluster_task.ClusterTask:
-  """Reads which task this process is from TF_CONFIG, or else from flags."""
+  """Reads which task this process is from TF_CONFIG, or else from the flags.
+
+  Raises:
+    InputError: there can be no such job, or no such task in it.
+  """
   text = os.environ.get('TF_CONFIG')
   if text:
     return cluster_task.from_tf_config(text)

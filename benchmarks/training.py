@@ -26,7 +26,12 @@ from benchmarks import network
 from two_stream import cli, recipe
 from two_stream.cluster import cluster_task
 from two_stream.records import clips, record_index, schema, tfrecords
-from two_stream.training import ps_placement, ps_servers, training_graph
+from two_stream.training import (
+  ps_placement,
+  ps_servers,
+  training_graph,
+  training_job,
+)
 from two_stream.video import pixels
 
 FLAGS = flags.FLAGS
@@ -89,9 +94,9 @@ class Step:
   def __init__(self, stack, task, target=''):
     """Builds the graph and opens a session, which the stack closes."""
     self._replica = training_graph.build(
-      training_graph.Hyperparameters(
-        FLAGS.stream,
-        ((0, 1e-6),),  # Nothing is to be learned from noise.
+      training_job.Hyperparameters(
+        stream=FLAGS.stream,
+        learning_rates=((0, 1e-6),),  # Nothing is to be learned from noise.
         replicas_to_aggregate=1,
         batch_size=FLAGS.batch_size,
         num_frames=FLAGS.num_frames,

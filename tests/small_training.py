@@ -12,7 +12,7 @@ from two_stream.cluster import cluster_task
 from two_stream.datasets import mirroring
 from two_stream.networks import checkpoints
 from two_stream.records import clips, record_index, shards
-from two_stream.training import ps_servers, sync_replicas, training_graph
+from two_stream.training import ps_servers, training_job
 
 FRAMES = 9
 CLASSES = len(small_records.CLASS_NAMES)
@@ -43,7 +43,7 @@ ALONE = Unoptimized()
 
 
 def job(data, train_dir, max_steps=2, stream='rgb', **hyperparameters):
-  """A `sync_replicas.Job` of two steps with these hyperparameters."""
+  """A `training_job.Job` of two steps with these hyperparameters."""
   values = {
     'learning_rates': ((0, 0.1), (1, 0.05)),
     'replicas_to_aggregate': 1,
@@ -53,11 +53,11 @@ def job(data, train_dir, max_steps=2, stream='rgb', **hyperparameters):
     'batch_norm_decay': BATCH_NORM_DECAY,
     **hyperparameters,
   }
-  return sync_replicas.Job(
-    training_graph.Hyperparameters(stream, **values),
-    str(data),
-    str(train_dir),
-    max_steps,
+  return training_job.Job(
+    hyperparameters=training_job.Hyperparameters(stream=stream, **values),
+    records_dir=str(data),
+    train_dir=str(train_dir),
+    max_steps=max_steps,
   )
 
 

@@ -29,11 +29,13 @@ PACKAGES_WITHOUT_TENSORFLOW = (
   'ground',
   'terminal',
 )
-# Modules of other packages that the worker processes of preprocessing load.
+# Modules of other packages that the worker processes of preprocessing load, and
+# the description of a training job, which any engine can use.
 OTHERS_WITHOUT_TENSORFLOW = (
   'two_stream.records.schema',
   'two_stream.preprocessing.one_video',
   'two_stream.preprocessing.worker_pool',
+  'two_stream.training.training_job',
 )
 # Packages some of whose modules have no test file of their own yet.
 WITHOUT_TEST_FILES = {'cluster', 'networks', 'training'}

@@ -1,5 +1,6 @@
 """A training that goes wrong: what is kept of it, and what the user is told."""
 
+import dataclasses
 import re
 
 import numpy as np
@@ -21,7 +22,7 @@ def make_data(tmp_path_factory):
 def run(data, train_dir, rates, max_steps, checkpoint_seconds=1e-3):
   """Trains in this process; by default with a checkpoint after every step."""
   job = small_training.job(data, train_dir, max_steps, learning_rates=rates)
-  job = job._replace(checkpoint_seconds=checkpoint_seconds)
+  job = dataclasses.replace(job, checkpoint_seconds=checkpoint_seconds)
   return sync_replicas.run(job, small_training.ALONE)
 
 

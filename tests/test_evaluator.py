@@ -3,6 +3,7 @@
 Networks and clips are stand-ins; test_sync_replicas.py has real ones.
 """
 
+import dataclasses
 import functools
 
 import pytest
@@ -86,9 +87,11 @@ def stand_in(monkeypatch):
 
 
 def job(data, train_dir, max_steps=9):
-  """A `sync_replicas.Job`, whose evaluator waits 100 s."""
-  return small_training.job(data, train_dir, max_steps)._replace(
-    checkpoint_seconds=40, wait_minutes=1
+  """A `training_job.Job`, whose evaluator waits 100 s."""
+  return dataclasses.replace(
+    small_training.job(data, train_dir, max_steps),
+    checkpoint_seconds=40,
+    wait_minutes=1,
   )
 
 

@@ -1,6 +1,7 @@
 """Training does what the recipe says, to the number, and survives."""
 
 import contextlib
+import dataclasses
 import io
 import json
 import logging
@@ -82,7 +83,7 @@ def test_a_step_is_momentum_sgd_as_written_in_numpy(
   job = small_training.job(
     data, tmp_path, stream=stream, weight_decay=0.01, dropout_keep_prob=1.0
   )
-  job = job._replace(checkpoint_seconds=1e-3)  # After every step.
+  job = dataclasses.replace(job, checkpoint_seconds=1e-3)  # After every step.
   assert sync_replicas.run(job, cluster_task.ClusterTask()) == 0
   prefix = f'{recipe.STREAMS[stream].scope}/inception_i3d/'
   mine = small_training.reference_of(stream)
@@ -147,12 +148,17 @@ def make_continued(data, tmp_path_factory):
   job = small_training.job(data, folder, 2, **WITH_DROPOUT)
   sync_replicas.run(job, small_training.ALONE)
   for suffix in ('index', 'data-00000-of-00001'):
-    shutil.copy(f'{job.prefix}-2.{suffix}', f'{job.prefix}-3.{suffix}')
+    shutil.copy(
+      f'{job.train_dir}/model.ckpt-2.{suffix}',
+      f'{job.train_dir}/model.ckpt-3.{suffix}',
+    )
   damaged = folder / 'model.ckpt-3.data-00000-of-00001'
   damaged.write_bytes(damaged.read_bytes()[:-1000])
   (folder / 'checkpoint').unlink()
   with logged() as log:
-    sync_replicas.run(job._replace(max_steps=4), small_training.ALONE)
+    sync_replicas.run(
+      dataclasses.replace(job, max_steps=4), small_training.ALONE
+    )
   return folder, log.getvalue()
 
 
@@ -204,7 +210,7 @@ def test_training_on_other_classes_starts_from_all_but_the_logits(
   job = small_training.job(
     data, tmp_path / 'run', 1, learning_rates=((0, 0.0),)
   )
-  job = job._replace(init_checkpoint=str(given))
+  job = dataclasses.replace(job, init_checkpoint=str(given))
   assert sync_replicas.run(job, small_training.ALONE) == 0
   before = checkpoints.read(given)
   after = checkpoints.read(tmp_path / 'run/export/model.ckpt')
@@ -227,10 +233,10 @@ def test_training_starts_from_an_image_network(data, tmp_path, caplog):
   saver = v1.train.Saver(slim_reference.variables(network))
   source = saver.save(None, str(tmp_path / 'inception_v1.ckpt'))
   job = small_training.job(data, tmp_path / 'run', 1)
-  job = job._replace(init_checkpoint=source)
+  job = dataclasses.replace(job, init_checkpoint=source)
   assert sync_replicas.run(job, small_training.ALONE) == 0
   assert f'inflating {source}; the logits start at random' in caplog.text
-  started = checkpoints.read(f'{job.prefix}-0')
+  started = checkpoints.read(f'{job.train_dir}/model.ckpt-0')
   trained = checkpoints.read(tmp_path / 'run/export/model.ckpt')
   for name, value in inflation.read(source, 3).items():
     np.testing.assert_array_equal(started[name], value)
@@ -351,7 +357,9 @@ def test_a_damaged_record_is_reported_and_too_many_end_the_run(
   # In five steps of a clip each, every record has its turn.
   job = small_training.job(records_dir, tmp_path / 'run', 5, batch_size=1)
   with pytest.raises(errors.InputError, match='^2 .*--max_damaged_records'):
-    sync_replicas.run(job._replace(max_damaged_records=1), small_training.ALONE)
+    sync_replicas.run(
+      dataclasses.replace(job, max_damaged_records=1), small_training.ALONE
+    )
   reports = re.findall(
     rf'{path}: the record at byte .*; (\d) so far', caplog.text
   )

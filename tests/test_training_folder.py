@@ -24,7 +24,6 @@ from two_stream.training import (
   initial_weights,
   sync_replicas,
   training_folder,
-  training_graph,
 )
 
 STEPS = 2
@@ -127,14 +126,16 @@ def files_of(job):
 
 
 def test_there_is_another_value_of_every_hyperparameter():
-  assert set(OTHERS) == set(training_graph.Hyperparameters._fields)
+  assert set(OTHERS) == set(
+    dataclasses.asdict(small_training.job('', '').hyperparameters)
+  )
 
 
 @pytest.mark.parametrize('name', OTHERS)
 def test_a_run_does_not_go_on_with_another(name, data, train_dir):
   job = small_training.job(data, train_dir, STEPS + 1, **{name: OTHERS[name]})
   message = refused(job)
-  old = small_training.job(data, train_dir).hyperparameters._asdict()[name]
+  old = getattr(small_training.job(data, train_dir).hyperparameters, name)
   if name == 'learning_rates':
     name = 'learning_rates before step 2'
     change = "'0:0.1,1:0.05' and is '0:0.2,1:0.05'"
@@ -263,7 +264,8 @@ def test_a_folder_from_before_is_adopted_with_a_warning(
   job = small_training.job(data, train_dir)
   settled(job)
   assert f'{train_dir}: has checkpoints and no job.json' in caplog.text
-  refused(job._replace(hyperparameters=job.hyperparameters._replace(seed=7)))
+  hyperparameters = dataclasses.replace(job.hyperparameters, seed=7)
+  refused(dataclasses.replace(job, hyperparameters=hyperparameters))
 
 
 def test_until_the_first_checkpoint_all_may_change(data, tmp_path, caplog):
@@ -316,19 +318,19 @@ def test_a_run_does_not_go_on_from_another_init_checkpoint(
   """It would be told that it started from there."""
   job = small_training.job(data, train_dir)
   assert 'sha256 of --init_checkpoint was None and is' in refused(
-    job._replace(init_checkpoint=networks[0])
+    dataclasses.replace(job, init_checkpoint=networks[0])
   )
   (train_dir / 'job.json').unlink()
-  settled(job._replace(init_checkpoint=networks[0]))
+  settled(dataclasses.replace(job, init_checkpoint=networks[0]))
   assert 'sha256 of --init_checkpoint' in refused(
-    job._replace(init_checkpoint=networks[1])
+    dataclasses.replace(job, init_checkpoint=networks[1])
   )
   # It is not needed any more, wherever it is now.
   copy = tmp_path / 'copy' / 'model.ckpt'
   shutil.copytree(pathlib.Path(networks[0]).parent, copy.parent)
-  settled(job._replace(init_checkpoint=str(copy)))
+  settled(dataclasses.replace(job, init_checkpoint=str(copy)))
   shutil.rmtree(copy.parent)
-  settled(job._replace(init_checkpoint=str(copy)))
+  settled(dataclasses.replace(job, init_checkpoint=str(copy)))
   assert f'--init_checkpoint: {copy}' in caplog.text
   content = settled(job)
   assert content['init_checkpoint'][

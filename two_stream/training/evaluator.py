@@ -30,7 +30,7 @@ def follow(job):
   that cannot be read is named and left until its files change.
 
   Args:
-    job: a `sync_replicas.Job`.
+    job: a `training_job.Job`.
 
   Raises:
     InputError: if the shards cannot be used or are replaced, this task was told

@@ -17,7 +17,7 @@ def explained(job, step, advice):
   """Turns TensorFlow's errors in the block into `InputError`s.
 
   Args:
-    job: a `sync_replicas.Job`.
+    job: a `training_job.Job`.
     step: function that tells the number of steps done.
     advice: function that tells how to go on after divergence.
 

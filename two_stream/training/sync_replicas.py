@@ -19,7 +19,6 @@ import functools
 import json
 import logging
 import pathlib
-from typing import NamedTuple
 
 import tensorflow as tf
 from tensorflow.compat import v1
@@ -45,43 +44,11 @@ from two_stream.training import (
 _POLL_SECONDS = 1.0
 
 
-class Job(NamedTuple):
-  """What all tasks of a job have in common.
-
-  Attributes:
-    hyperparameters: `training_graph.Hyperparameters`.
-    records_dir: folder of the shards and their label map.
-    train_dir: folder of checkpoints and summaries, the same for chief and ps.
-    max_steps: number of updates.
-    init_checkpoint: what to start from, see `initial_weights.py`; or None.
-    checkpoint_seconds: time between checkpoints.
-    stall_seconds: how long without a step until the chief says why.
-    max_damaged_records: more than these end the run.
-    wait_minutes: how long, beyond the time between checkpoints, the evaluator
-      waits for one.
-  """
-
-  hyperparameters: training_graph.Hyperparameters
-  records_dir: str
-  train_dir: str
-  max_steps: int
-  init_checkpoint: str | None = None
-  checkpoint_seconds: float = 600
-  stall_seconds: float = 300
-  max_damaged_records: int = 100
-  wait_minutes: float = 60
-
-  @property
-  def prefix(self):
-    """What the training checkpoints' names begin with."""
-    return str(pathlib.Path(self.train_dir, 'model.ckpt'))
-
-
 def run(job, task):
   """Runs a task until its part of the job is done.
 
   Args:
-    job: a `Job`.
+    job: a `training_job.Job`.
     task: this task's `cluster_task.ClusterTask`.
 
   Returns:
@@ -105,7 +72,7 @@ def train(job, task, target=''):
   """What a worker does.
 
   Args:
-    job: a `Job`.
+    job: a `training_job.Job`.
     task: this task's `cluster_task.ClusterTask`.
     target: of this task's server; '' in a job of one process.
 
@@ -182,7 +149,7 @@ def _first_weights(job, replica, description, checkpoint):
   """Settles what the chief starts from.
 
   Args:
-    job: a `Job`.
+    job: a `training_job.Job`.
     replica: the `training_graph.TrainingGraph`.
     description: as of `training_folder.settle`.
     checkpoint: the prefix of the one to continue from, or None.
@@ -315,7 +282,7 @@ def export(job, description, checkpoint):
   """Writes a network alone, in DeepMind's layout, and what belongs to it.
 
   Args:
-    job: a `Job`.
+    job: a `training_job.Job`.
     description: as of `training_folder.settle`.
     checkpoint: prefix of the training checkpoint.
   """

@@ -13,6 +13,7 @@ checkpoint is saved.
 """
 
 import contextlib
+import dataclasses
 import fcntl
 import hashlib
 import json
@@ -100,7 +101,7 @@ def describe(job, index=None):
   """Tells what a training is made from and with.
 
   Args:
-    job: a `sync_replicas.Job`.
+    job: a `training_job.Job`.
     index: the `record_index.RecordIndex` of the training split; None in a task
       that does not read it.
 
@@ -117,7 +118,7 @@ def describe(job, index=None):
   records = shard_counts.read_parameters(job.records_dir)
   return {
     'hyperparameters': {
-      **parameters._asdict(),
+      **dataclasses.asdict(parameters),
       'learning_rates': recipe.format_learning_rates(parameters.learning_rates),
     },
     'max_steps': job.max_steps,
@@ -139,7 +140,7 @@ def settle(job, description, checkpoint):
   For the chief, which has the folder's lock.
 
   Args:
-    job: a `sync_replicas.Job`.
+    job: a `training_job.Job`.
     description: of `describe`, with the index.
     checkpoint: the prefix of the one to continue from, or None.
 
@@ -173,7 +174,7 @@ def check(job, description):
   """Makes sure that a task was told the same as the chief.
 
   Args:
-    job: a `sync_replicas.Job`.
+    job: a `training_job.Job`.
     description: of `describe`.
 
   Raises:

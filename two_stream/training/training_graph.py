@@ -19,43 +19,11 @@ from tensorflow.compat import v1
 
 import i3d
 from two_stream import recipe
-from two_stream.networks import batch_norm, checkpoints
+from two_stream.networks import checkpoints
 from two_stream.records import clips
 from two_stream.training import divergence, ps_placement, update_gate
 
 NOT_FINITE = 'the loss or its gradient is not finite'
-
-
-class Hyperparameters(NamedTuple):
-  """What decides the result of training, but for the data.
-
-  Attributes:
-    stream: a key of `recipe.STREAMS`.
-    learning_rates: rows (first step, rate).
-    replicas_to_aggregate: gradients averaged in a step.
-    batch_size: clips of a gradient.
-    num_frames: of a clip.
-    momentum: of the optimizer.
-    weight_decay: factor of half the sum of the squared convolution weights.
-    dropout_keep_prob: chance that a feature survives.
-    depth_multiplier: of the network.
-    batch_norm_decay: of the moving averages.
-    seed: of the first weights, the clips and the dropout.
-    flip: whether half of the clips are flipped, see mirroring.py.
-  """
-
-  stream: str
-  learning_rates: tuple
-  replicas_to_aggregate: int = recipe.REPLICAS_TO_AGGREGATE
-  batch_size: int = recipe.BATCH_SIZE
-  num_frames: int = recipe.TRAIN_FRAMES
-  momentum: float = recipe.MOMENTUM
-  weight_decay: float = recipe.WEIGHT_DECAY
-  dropout_keep_prob: float = recipe.DROPOUT_KEEP_PROB
-  depth_multiplier: float = 1.0
-  batch_norm_decay: float = batch_norm.DECAY
-  seed: int = 0
-  flip: bool = True
 
 
 class TrainingGraph(NamedTuple):
@@ -92,7 +60,7 @@ def build(hyperparameters, num_classes, make_dataset, task):
   """Builds a replica's graph.
 
   Args:
-    hyperparameters: `Hyperparameters`.
+    hyperparameters: `training_job.Hyperparameters`.
     num_classes: number of logits.
     make_dataset: first batch, int64 tensor [] -> the dataset of
       `clips.training_clips`.

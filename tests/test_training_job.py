@@ -1,0 +1,70 @@
+"""What a job is, and that train.py can give it to any engine."""
+
+import dataclasses
+import importlib
+import inspect
+import json
+
+import programs
+import pytest
+
+from two_stream import recipe
+from two_stream.training import training_job
+
+
+def test_the_defaults_are_the_published_recipe():
+  hyperparameters = training_job.Hyperparameters(
+    stream='rgb', learning_rates=recipe.STREAMS['rgb'].learning_rates
+  )
+  assert hyperparameters.replicas_to_aggregate == 64
+  assert (hyperparameters.batch_size, hyperparameters.num_frames) == (6, 64)
+  assert hyperparameters.momentum == 0.9
+  assert hyperparameters.weight_decay == 1e-7
+  assert hyperparameters.dropout_keep_prob == 0.5
+
+
+# Its flags would meet those of other scripts if this process imported it.
+TRAIN = """
+import json
+import train
+print(json.dumps({
+  'flags': {name: train.FLAGS[name].default for name in train.FLAGS},
+  'engines': train.ENGINES,
+  'engine': train.ENGINE,
+}, default=str))
+"""
+
+
+@pytest.fixture(name='train', scope='module')
+def look_at_train():
+  """The default of each flag of train.py, and its engines."""
+  return json.loads(programs.run_code(TRAIN, check=True).stdout)
+
+
+@pytest.mark.process
+def test_every_hyperparameter_is_a_flag_with_the_same_default(train):
+  for field in dataclasses.fields(training_job.Hyperparameters):
+    default = train['flags'][field.name]
+    if field.default is not dataclasses.MISSING:
+      assert default == field.default, field.name
+
+
+@pytest.mark.process
+def test_every_engine_runs_a_task_of_a_job(train):
+  assert train['engine'] in train['engines']
+  for name in train['engines'].values():
+    engine = importlib.import_module(name)
+    assert list(inspect.signature(engine.run).parameters) == ['job', 'task']
+
+
+def test_a_job_does_not_change():
+  job = training_job.Job(
+    hyperparameters=training_job.Hyperparameters(
+      stream='flow', learning_rates=((0, 0.1),)
+    ),
+    records_dir='records',
+    train_dir='run',
+    max_steps=1,
+  )
+  with pytest.raises(dataclasses.FrozenInstanceError):
+    job.max_steps = 2

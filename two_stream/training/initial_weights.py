@@ -7,7 +7,12 @@ import re
 from tensorflow.compat import v1
 
 from two_stream import errors
-from two_stream.networks import checkpoint_files, checkpoints, inflation
+from two_stream.networks import (
+  checkpoint_files,
+  checkpoints,
+  inflation,
+  weight_checks,
+)
 
 # Of the files of a training checkpoint, the one that is written last.
 _INDEX = re.compile(r'model\.ckpt-(\d+)\.index')
@@ -80,7 +85,7 @@ def _damage(path):
     readable = [
       name for name, tensor in checkpoint.tensors.items() if tensor.dtype
     ]
-    checkpoints.check_values(path, checkpoint.values(readable))
+    weight_checks.check_values(path, checkpoint.values(readable))
   except errors.InputError as error:
     return str(error)
   return ''

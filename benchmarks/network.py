@@ -97,7 +97,7 @@ def training_step(
   net(clip[:1], is_training=False)
 
   @tf.function(autograph=False)
-  def step():
+  def step() -> tf.Tensor:
     with tf.GradientTape() as tape:
       logits, _ = net(clip, is_training=True, dropout_keep_prob=0.5)
       loss = tf.reduce_mean(
@@ -115,7 +115,7 @@ def training_step(
 
 
 # Case -> shape of the clips, dtype, and the function that makes what is timed.
-CASES: dict[str, tuple[Shape, str, Callable]] = {
+CASES: dict[str, tuple[Shape, str, Callable[..., Any]]] = {
   'forward 1x79, float32': ((1, 79, 224, 224, 3), 'float32', forward),
   'forward 1x79, bfloat16': ((1, 79, 224, 224, 3), 'bfloat16', forward),
   'training step 2x16, float32': (

@@ -16,6 +16,7 @@ import pathlib
 import time
 import types
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import tqdm
 from absl import flags
@@ -148,11 +149,13 @@ def step_timers() -> Iterator[dict[str, float]]:
     yield seconds
 
 
-def timed(function: Callable, seconds: dict[str, float], step: str) -> Callable:
+def timed(
+  function: Callable[..., Any], seconds: dict[str, float], step: str
+) -> Callable[..., Any]:
   """Returns the function, changed so that it adds its time to a step."""
 
   @functools.wraps(function)
-  def wrapper(*arguments):
+  def wrapper(*arguments: Any) -> Any:
     start = time.perf_counter()
     try:
       return function(*arguments)

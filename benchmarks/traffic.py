@@ -10,6 +10,9 @@ fetching, computing and sending follow each other; where they overlap, less time
 is lost.
 """
 
+from collections.abc import Callable
+from typing import Any
+
 import tensorflow as tf
 from absl import flags
 
@@ -83,8 +86,10 @@ def variable_sizes(channels: int, num_classes: int) -> list[int]:
   """Returns the bytes of each variable, in the order of their creation."""
   sizes: list[int] = []
 
-  def measure(next_creator, **kwargs):
-    variable = next_creator(**kwargs)
+  def measure(
+    next_creator: Callable[..., tf.Variable], **options: Any
+  ) -> tf.Variable:
+    variable = next_creator(**options)
     sizes.append(variable.shape.num_elements() * variable.dtype.size)
     return variable
 

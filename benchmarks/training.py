@@ -91,7 +91,12 @@ def main() -> None:
 class Step:
   """A training step of a single replica on random clips."""
 
-  def __init__(self, stack, task, target=''):
+  def __init__(
+    self,
+    stack: contextlib.ExitStack,
+    task: cluster_task.ClusterTask,
+    target: str = '',
+  ) -> None:
     """Builds the graph and opens a session, which the stack closes."""
     self._replica = training_graph.build(
       training_job.Hyperparameters(

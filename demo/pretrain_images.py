@@ -124,7 +124,7 @@ def train(images: np.ndarray, labels: np.ndarray) -> 'snt.Module':
   optimizer = snt.optimizers.Momentum(rate, MOMENTUM)
 
   @tf.function
-  def step(batch, labels):
+  def step(batch: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
     with tf.GradientTape() as tape:
       logits, _ = network(clips.scale(batch, 'rgb'), is_training=True)
       loss = tf.reduce_mean(
@@ -154,7 +154,7 @@ def answers(network: 'snt.Module', images: np.ndarray) -> np.ndarray:
   from two_stream.records import clips  # noqa: PLC0415
 
   @tf.function(reduce_retracing=True)
-  def classify(batch):
+  def classify(batch: tf.Tensor) -> tf.Tensor:
     logits, _ = network(clips.scale(batch, 'rgb'), is_training=False)
     return tf.argmax(logits, -1)
 

@@ -78,7 +78,7 @@ def course(rng: np.random.Generator) -> Callable[[float], float]:
   """
   start, stop = rng.uniform(0, 0.1), rng.uniform(0.9, 1)
 
-  def progress(time):
+  def progress(time: float) -> float:
     u = np.clip((time - start) / (stop - start), 0, 1)
     return 0.5 * u + 0.5 * u * u * (3 - 2 * u)
 
@@ -111,7 +111,7 @@ def beside(path: Path, x: float, y: float, size: float, angle: float) -> Path:
     angle: clockwise, in radians.
   """
 
-  def follow(time):
+  def follow(time: float) -> Pose:
     pose = path(time)
     return Pose(
       pose.x + x * pose.size, pose.y + y * pose.size, size * pose.size, angle
@@ -130,7 +130,7 @@ def between(
 def standing(sprite: sprites.Sprite, path: Path) -> list[Layer]:
   """Returns the layers of an object on a surface: its shadow and itself."""
 
-  def offset(time):
+  def offset(time: float) -> Pose:
     pose = path(time)
     x, y = pose.x + 0.05 * pose.size, pose.y + 0.08 * pose.size
     return pose._replace(x=x, y=y)
@@ -243,7 +243,7 @@ def spin(rng: np.random.Generator, cast: Cast) -> Scene:
     (x, y + 0.9, HAND_SIZE),
   )
 
-  def path(time):
+  def path(time: float) -> Pose:
     return Pose(x, y, size, start + 2 * np.pi * turns * time)
 
   return [*standing(cast.thing(), path), Layer(cast.hand(), hand)], still_camera
@@ -258,7 +258,7 @@ def drop(rng: np.random.Generator, cast: Cast) -> Scene:
   low = landing - size * falling.bottom
   release, fall = rng.uniform(0.3, 0.4), rng.uniform(0.2, 0.28)
 
-  def path(time):
+  def path(time: float) -> Pose:
     u = (time - release) / fall
     if u < 1:  # held, then falling freely
       return Pose(x, high + (low - high) * max(u, 0) ** 2, size)
@@ -303,7 +303,7 @@ def hold(rng: np.random.Generator, cast: Cast) -> Scene:
   x, y = rng.uniform(-0.15, 0.15), rng.uniform(-0.15, 0.1)
   size, phase = rng.uniform(0.32, 0.42), rng.uniform(0, 2 * np.pi, size=3)
 
-  def path(time):
+  def path(time: float) -> Pose:
     sway = np.sin(2 * np.pi * 1.5 * time + phase)
     return Pose(x + 0.01 * sway[0], y + 0.01 * sway[1], size, 0.04 * sway[2])
 

@@ -166,7 +166,8 @@ class Parts:
       files.errors_of_writing(path, _REMEDY),
       files.atomic_open(path) as stream,
     ):
-      np.savez(stream, made_from=self._source(shard_digest), **part.arrays())
+      arrays = {'made_from': self._source(shard_digest), **part.arrays()}
+      np.savez(stream, **arrays)  # type: ignore[arg-type]
 
   def _path(self, shard: files.PathLike) -> pathlib.Path:
     return self._folder / f'{pathlib.Path(shard).stem}.npz'

@@ -160,7 +160,10 @@ def _figure(kind: str, media_type: str, data: bytes, caption: str) -> str:
   )
 
 
-def _chart(title, rows):
+def _chart(
+  title: str, rows: Sequence[tuple[np.floating, np.floating, str]]
+) -> str:
+  """Returns a bar chart of (probability, logit, class name) in HTML."""
   bars = [
     _BAR.format(name=html.escape(name), percent=100 * float(probability))
     for probability, _, name in rows

@@ -6,7 +6,8 @@ import os
 import pathlib
 import reprlib
 import warnings
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
+from typing import BinaryIO
 
 import numpy as np
 
@@ -83,7 +84,9 @@ def check(clip: np.ndarray, channels: int, name: files.PathLike) -> np.ndarray:
   return clip
 
 
-def _check_kind(shape, dtype, channels, name):
+def _check_kind(
+  shape: Sequence[int], dtype: np.dtype, channels: int, name: files.PathLike
+) -> None:
   """Raises InputError if a clip cannot have this shape and type."""
   expected = f'[1, frames, {_SIZE}, {_SIZE}, {channels}]'
   if len(shape) != 5 or shape[0] != 1 or list(shape[2:4]) != [_SIZE, _SIZE]:
@@ -111,10 +114,13 @@ def _check_kind(shape, dtype, channels, name):
     )
 
 
-def _read_clip(path, channels):
+def _read_clip(path: files.PathLike, channels: int) -> np.ndarray:
   """Reads a clip from a .npy file. Pickled objects are never loaded.
 
-  The header is checked before memory is taken for the values.
+  The header is checked before memory is allocated for the values.
+
+  Raises:
+    InputError: the file is missing or damaged, or contains no clip.
   """
   if not os.path.lexists(path):
     raise errors.InputError(
@@ -135,11 +141,14 @@ def _read_clip(path, channels):
   return check(clip, channels, path)
 
 
-def _read_header(stream, path):
+def _read_header(
+  stream: BinaryIO, path: files.PathLike
+) -> tuple[list[int], bool, np.dtype]:
   """Reads how an array is stored.
 
   Returns:
-    (shape, a list of int below 2^63; whether in Fortran's order; dtype).
+    (shape, with sizes below 2^63; whether the values are in Fortran's order;
+    their type).
 
   Raises:
     InputError: the header is damaged.
@@ -154,7 +163,8 @@ def _read_header(stream, path):
     raise _damaged(path, 'its header is not one') from error
 
 
-def _damaged(path, reason):
+def _damaged(path: files.PathLike, reason: str) -> errors.InputError:
+  """Makes the error of a damaged file, for the caller to raise."""
   return errors.InputError(
     f'{path} is no complete .npy file of plain numbers: {reason}; copy or make '
     'it again'

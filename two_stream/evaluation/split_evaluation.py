@@ -7,6 +7,7 @@ a run that was killed continues where it stopped when it is started again.
 import pathlib
 from collections.abc import Iterator, Sequence
 
+import numpy as np
 import tqdm
 
 from two_stream import files, identity, recipe
@@ -134,7 +135,7 @@ def _classify(
   Returns:
     The part of the shard.
   """
-  rows = []
+  rows: list[tuple[int, str, int, np.ndarray]] = []
   elements = clips.test_clips(index, stream).as_numpy_iterator()
   for batch, logits in clip_batches.of_clips(classify, stream, elements):
     rows.extend(

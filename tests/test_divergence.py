@@ -9,7 +9,10 @@ import small_records
 import small_training
 
 from two_stream import errors
-from two_stream.training import initial_weights, sync_replicas
+from two_stream.training import (
+  saved_checkpoints,
+  sync_replicas,
+)
 
 
 @pytest.fixture(name='data', scope='module')
@@ -47,7 +50,7 @@ def test_training_goes_on_as_the_advice_says(data, tmp_path, caplog):
   )
   named, step = advice.groups()
   assert (named, step) == (f'{tmp_path}/model.ckpt-1', '1')
-  assert initial_weights.saved_steps(tmp_path) == [0, 1]
+  assert saved_checkpoints.steps_in(tmp_path) == [0, 1]
   assert not (tmp_path / 'export').exists()
 
   assert run(data, tmp_path, ((0, 0.05), (1, 0.01)), 2) == 0
@@ -63,4 +66,4 @@ def test_a_network_that_went_wrong_in_the_last_step_is_not_exported(
   with pytest.raises(errors.InputError, match=r'model\.ckpt-0 is the last'):
     run(data, tmp_path, ((0, 1e4),), 1, checkpoint_seconds=600)
   assert not (tmp_path / 'export').exists()
-  assert initial_weights.saved_steps(tmp_path) == [0]
+  assert saved_checkpoints.steps_in(tmp_path) == [0]

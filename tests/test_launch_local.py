@@ -18,7 +18,7 @@ import small_records
 import tensorflow as tf
 
 from two_stream.cluster.task_process import TaskName
-from two_stream.training import initial_weights
+from two_stream.training import saved_checkpoints
 
 pytestmark = pytest.mark.process
 
@@ -171,9 +171,9 @@ def test_training_survives_kill_9(task, num_backup, records, tmp_path):
   assert saved_step(train_dir) == MAX_STEPS
   assert (train_dir / 'export' / 'model.ckpt.index').exists()
   assert f'step {MAX_STEPS}: top-1 ' in output  # The evaluator.
-  for saved in initial_weights.saved_steps(train_dir):
+  for saved in saved_checkpoints.steps_in(train_dir):
     # With a backup, steps go on without the chief; not while it saves.
-    path = initial_weights.checkpoint_path(train_dir, saved)
+    path = saved_checkpoints.path_of(train_dir, saved)
     assert tf.train.load_variable(path, 'global_step') == saved
   continued = re.findall(r'continuing from \S*/model.ckpt-(\d+)\n', output)
   if task.job == 'worker':

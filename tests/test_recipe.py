@@ -7,7 +7,7 @@ import tensorflow as tf
 import i3d
 from two_stream import errors, recipe
 from two_stream.networks import batch_norm
-from two_stream.training import training_graph
+from two_stream.training import objective
 
 
 def test_64_of_68_replicas_make_a_step_of_384_clips():
@@ -111,6 +111,6 @@ BOUNDARIES = {
 def test_the_rate_changes_at_the_published_steps(stream):
   rows = recipe.STREAMS[stream].learning_rates
   for step, rate in BOUNDARIES[stream]:
-    found = training_graph.learning_rate(tf.constant(step), rows)
+    found = objective.learning_rate(tf.constant(step), rows)
     assert found.numpy() == np.float32(rate)
   assert recipe.STREAMS[stream].max_steps == BOUNDARIES[stream][-1][0] + 1

@@ -11,7 +11,12 @@ import pytest
 import tensorflow as tf
 
 from two_stream import errors
-from two_stream.training import divergence, initial_weights, saving, update_gate
+from two_stream.training import (
+  divergence,
+  saved_checkpoints,
+  saving,
+  update_gate,
+)
 
 v1 = tf.compat.v1
 
@@ -94,19 +99,19 @@ def refusal(*args, **kwargs):
 
 def test_the_last_checkpoints_of_a_training_that_goes_well(tmp_path):
   assert train(tmp_path, 7) == list(range(7))  # Each clip is taken once.
-  assert initial_weights.saved_steps(tmp_path) == [3, 4, 5, 6, 7]
+  assert saved_checkpoints.steps_in(tmp_path) == [3, 4, 5, 6, 7]
 
 
 def test_first_and_last_state_are_saved_in_any_case(tmp_path):
   train(tmp_path, 3, seconds=600)
-  assert initial_weights.saved_steps(tmp_path) == [0, 3]
+  assert saved_checkpoints.steps_in(tmp_path) == [0, 3]
 
 
 def test_a_clock_that_is_set_back_stops_no_checkpoints(tmp_path, monkeypatch):
   clock = itertools.count(time.time(), -3600)
   monkeypatch.setattr(time, 'time', lambda: next(clock))
   train(tmp_path, 3, seconds=1e-6)
-  assert initial_weights.saved_steps(tmp_path) == [0, 1, 2, 3]
+  assert saved_checkpoints.steps_in(tmp_path) == [0, 1, 2, 3]
 
 
 def test_a_clock_that_is_set_forward_leaves_five_checkpoints(
@@ -116,14 +121,14 @@ def test_a_clock_that_is_set_forward_leaves_five_checkpoints(
   clock = itertools.count(0, 2 * 365 * 24 * 3600)
   monkeypatch.setattr(time, 'time', lambda: next(clock))
   train(tmp_path, 9)
-  assert initial_weights.saved_steps(tmp_path) == [5, 6, 7, 8, 9]
+  assert saved_checkpoints.steps_in(tmp_path) == [5, 6, 7, 8, 9]
 
 
 def test_a_loss_that_jumps_and_comes_back_ends_nothing(tmp_path, caplog):
   losses = [SOUND, SOUND, *[LARGE] * divergence.PATIENCE_STEPS, SOUND]
   train(tmp_path, len(losses) + 1, losses)
   # The loss of the last weights is known once their step is taken.
-  assert initial_weights.saved_steps(tmp_path) == [
+  assert saved_checkpoints.steps_in(tmp_path) == [
     0,
     1,
     len(losses),
@@ -143,7 +148,7 @@ def test_a_loss_that_stays_large_ends_training_and_names_what_was_before(
     f'{tmp_path}/model.ckpt-6 is the last checkpoint from before; lower '
     '--learning_rates from step 6 on' in message
   )
-  assert initial_weights.saved_steps(tmp_path) == [2, 3, 4, 5, 6]
+  assert saved_checkpoints.steps_in(tmp_path) == [2, 3, 4, 5, 6]
 
 
 @pytest.mark.parametrize(
@@ -158,7 +163,7 @@ def test_bad_weights_with_a_good_loss_are_never_saved(value, reason, tmp_path):
   message = refusal(tmp_path, 9, weights=[1.0, 1.0, value])
   assert message.startswith(f'step 2: {reason}')
   assert f'{tmp_path}/model.ckpt-1 is the last checkpoint' in message
-  assert initial_weights.saved_steps(tmp_path) == [0, 1]
+  assert saved_checkpoints.steps_in(tmp_path) == [0, 1]
 
 
 def test_bad_weights_with_a_large_loss_end_training_at_once(tmp_path):
@@ -171,7 +176,7 @@ def test_bad_weights_with_a_large_loss_end_training_at_once(tmp_path):
 def test_a_last_state_of_large_loss_is_not_saved(tmp_path):
   message = refusal(tmp_path, 3, [SOUND, SOUND, SOUND, LARGE])
   assert message.startswith('step 3: the loss is 1e+06')
-  assert initial_weights.saved_steps(tmp_path) == [0, 1, 2]
+  assert saved_checkpoints.steps_in(tmp_path) == [0, 1, 2]
 
 
 def test_a_folder_whose_newest_checkpoint_is_bad_leads_back_to_older_ones(
@@ -184,9 +189,9 @@ def test_a_folder_whose_newest_checkpoint_is_bad_leads_back_to_older_ones(
   assert f'{tmp_path}/model.ckpt-3 is the last checkpoint' in message
   for path in tmp_path.glob('model.ckpt-4.*'):
     path.unlink()
-  initial_weights.newest_whole(tmp_path)
+  saved_checkpoints.newest_whole(tmp_path)
   train(tmp_path, 4)
-  assert initial_weights.saved_steps(tmp_path) == [0, 1, 2, 3, 4]
+  assert saved_checkpoints.steps_in(tmp_path) == [0, 1, 2, 3, 4]
 
 
 def test_a_finished_training_that_is_bad_is_refused_when_run_again(tmp_path):

@@ -21,8 +21,8 @@ from two_stream.training import (
   hooks,
   ps_placement,
   ps_servers,
+  sync_optimizer,
   sync_replicas,
-  training_graph,
 )
 
 v1 = tf.compat.v1
@@ -84,9 +84,9 @@ def manual_sessions(job, tasks, servers):
     replicas, sessions, waiting = [], [], None
     index = record_index.build(shards.find(job.records_dir, 'train'))
     aggregate = job.hyperparameters.replicas_to_aggregate
-    tokens = training_graph.tokens_per_step(aggregate, len(tasks))
+    tokens = sync_optimizer.tokens_per_step(aggregate, len(tasks))
     for task, server in zip(tasks, servers):
-      replica = sync_replicas._build(
+      replica = sync_replicas.build_replica(
         job, task, small_records.CLASS_NAMES, index
       )
       waiting = waiting or gradients_waiting(replica)
@@ -234,7 +234,7 @@ def test_variables_are_spread_over_ps_by_size(data, tmp_path):
   hosts = tuple(f'127.0.0.1:{port}' for port in (1, 2, 3))
   task = cluster_task.ClusterTask(ps_hosts=hosts, worker_hosts=('127.0.0.1:4',))
   index = record_index.build(shards.find(data, 'train'))
-  replica = sync_replicas._build(
+  replica = sync_replicas.build_replica(
     small_training.job(data, tmp_path), task, small_records.CLASS_NAMES, index
   )
   loads = dict.fromkeys(range(3), 0)

@@ -23,8 +23,8 @@ from two_stream.networks import checkpoints, classifier, inception_v1, inflation
 from two_stream.records import clips, record_index, schema, shards, tfrecords
 from two_stream.training import (
   evaluator,
-  hooks,
-  initial_weights,
+  reporting,
+  saved_checkpoints,
   sync_replicas,
   training_graph,
 )
@@ -78,7 +78,7 @@ def test_a_step_is_momentum_sgd_as_written_in_numpy(
   a network of one channel here and there.
   """
   # On a busy machine a step takes longer than a summary.
-  monkeypatch.setattr(hooks, '_SUMMARY_SECONDS', 3600)
+  monkeypatch.setattr(reporting, '_SUMMARY_SECONDS', 3600)
   decay, momentum = tf.constant(0.01), 0.9
   job = small_training.job(
     data, tmp_path, stream=stream, weight_decay=0.01, dropout_keep_prob=1.0
@@ -183,7 +183,7 @@ def test_no_whole_checkpoint_is_an_error_and_not_a_new_start(whole, tmp_path):
   for path in train_dir.glob('model.ckpt-*.data-*'):
     path.write_bytes(b'')
   with pytest.raises(errors.InputError, match='none of the 2'):
-    initial_weights.newest_whole(train_dir)
+    saved_checkpoints.newest_whole(train_dir)
 
 
 def test_the_network_alone_is_exported_in_the_released_layout(whole):

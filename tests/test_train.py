@@ -14,7 +14,7 @@ import tensorflow as tf
 
 from two_stream.cluster import local_cluster
 from two_stream.cluster.task_process import TaskName
-from two_stream.training import initial_weights
+from two_stream.training import saved_checkpoints
 
 pytestmark = pytest.mark.process
 
@@ -88,7 +88,7 @@ def test_sigterm_saves(run):
     process.send_signal(signal.SIGTERM)
     assert process.wait(60) == 128 + signal.SIGTERM
   assert saved < run.saved_step < saved + 1000
-  assert initial_weights.newest_whole(run.train_dir) == str(
+  assert saved_checkpoints.newest_whole(run.train_dir) == str(
     run.train_dir / f'model.ckpt-{run.saved_step}'
   )
 

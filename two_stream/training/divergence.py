@@ -1,94 +1,110 @@
 """When a training has gone wrong, and what its user is told.
 
-Nothing public says where a large loss ends and divergence begins. We chose:
+No source says where a large loss ends and divergence begins. We chose these
+bounds:
 
-    loss   of a minibatch, 100 times that of a network that knows nothing and
-           gives every class the same probability, for 100 steps in a row
-    norm   of all weights of the convolutions, 1000 times that of new filters,
-           which have a norm of 1 each
-    any value that is not finite
+    loss   The loss of a minibatch is too large if it is 100 times that of a
+           network that gives every class the same probability. Training ends
+           if it stays so for 100 steps in a row.
+    norm   The norm of all weights of the convolutions is too large if it is
+           1000 times that of new filters, each of which has a norm of 1.
+           Training ends at once.
+    any    A value that is not finite ends training at once.
 
-A loss may jump and come back. Weights do not come back: BatchNorm makes the
-result independent of their scale, so that they grow without harm to the loss,
-but a step that stays as it was moves them less and less. So the norm is a
-reason to end at once, and the loss is not; but nothing is saved of a state
-whose loss is beyond its bound.
+A loss may jump and come back, but weights do not come back. BatchNorm makes the
+result independent of their scale, so they can grow without harm to the loss.
+But a step of the same size then changes them less and less. A state whose loss
+is too large is not saved.
 
-Measured, with 1 and 2 clips a step, which is where losses jump most (width 1/16
-to 1; 12 to 600 steps):
+We measured trainings with 1 and 2 clips in a step, in which losses jump most
+(depth multipliers of 1/16 to 1; 12 to 600 steps):
 
     rate   largest loss / bound   longest time beyond   largest norm / bound
     0.1    0.03 to 2              1 step                0.003
     1      50 to 140              10 steps              0.1
     10     4000 and more          to the end            5 and more
 
-A network learned at the rate of 1, too: ten times what is published.
+Networks learned even at a rate of 1, which is ten times the published rate.
 """
 
+import dataclasses
 import math
-from typing import NamedTuple
 
 import numpy as np
 import tensorflow as tf
 from tensorflow.compat import v1
 
-from two_stream.networks import checkpoints
-from two_stream.training import initial_weights
+import i3d
+from two_stream import files
+from two_stream.training import objective, saved_checkpoints
 
-PATIENCE_STEPS = 100
-_MAX_LOSS = 100  # Times that of a network that knows nothing.
-_MAX_NORM = 1000  # Times that of new filters.
+PATIENCE_STEPS = 100  # So many steps in a row may have too large a loss.
+_MAX_LOSS = 100  # Times the loss of a network that knows nothing.
+_MAX_NORM = 1000  # Times the norm of new filters.
 
 
-class Bounds(NamedTuple):
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Bounds:
   """What a training that goes well does not exceed.
 
   Attributes:
-    loss: of a minibatch, weight decay included.
-    norm: of all weights of the convolutions together.
+    loss: bound of the loss of a minibatch, weight decay included.
+    norm: bound of the norm of all weights of the convolutions together.
   """
 
   loss: float
   norm: float
 
 
-def bounds(network, num_classes, weight_decay):
-  """Gives the bounds for a network.
+def bounds(
+  network: i3d.InceptionI3d, num_classes: int, weight_decay: float
+) -> Bounds:
+  """Computes the bounds for a network.
 
   Args:
-    network: an `i3d.InceptionI3d` that has been called.
-    num_classes: number of logits.
-    weight_decay: factor of half the sum of the squared weights.
+    network: a network that has been called.
+    num_classes: the number of logits.
+    weight_decay: the factor of half the sum of the squared weights.
 
   Returns:
-    Its `Bounds`.
+    The bounds.
   """
-  num_filters = sum(weights.shape[-1] for weights in _weights(network))
+  num_filters = sum(
+    weights.shape[-1] for weights in objective.convolution_weights(network)
+  )
   loss = math.log(max(num_classes, 2)) + weight_decay * num_filters / 2
-  return Bounds(_MAX_LOSS * loss, _MAX_NORM * math.sqrt(num_filters))
+  return Bounds(loss=_MAX_LOSS * loss, norm=_MAX_NORM * math.sqrt(num_filters))
 
 
-class Look:
-  """Looks at all that a checkpoint holds: weights, averages and momentum."""
+class VariableCheck:
+  """Checks all that a checkpoint holds: weights, averages and momentum."""
 
-  def __init__(self, network, max_norm):
-    """Makes the ops, each on the device of the variable that it looks at.
+  def __init__(self, network: i3d.InceptionI3d, max_norm: float):
+    """Makes the ops, each on the device of the variable that it checks.
 
     Args:
-      network: an `i3d.InceptionI3d` that was called in the default graph.
-      max_norm: of all weights of its convolutions.
+      network: a network that was called in the default graph.
+      max_norm: the bound of the norm of all weights of its convolutions.
     """
     self._max_norm = max_norm
     variables = [
-      each for each in v1.global_variables() if each.dtype.is_floating
+      variable
+      for variable in v1.global_variables()
+      if variable.dtype.is_floating
     ]
-    weights = {each.ref() for each in _weights(network)}
-    self._names = [each.op.name for each in variables]
-    self._are_weights = np.array([each.ref() in weights for each in variables])
-    self._half_squares = tf.stack([_half_squares(each) for each in variables])
+    weights = {
+      weights.ref() for weights in objective.convolution_weights(network)
+    }
+    self._names = [variable.op.name for variable in variables]
+    self._are_weights = np.array(
+      [variable.ref() in weights for variable in variables]
+    )
+    self._half_squares = tf.stack(
+      [_half_squares(variable) for variable in variables]
+    )
 
-  def __call__(self, session):
-    """What is wrong with the variables, in words; '' if nothing is."""
+  def __call__(self, session: v1.Session) -> str:
+    """Says what is wrong with the variables; '' if nothing is."""
     half_squares = session.run(self._half_squares)
     finite = np.isfinite(half_squares)
     bad = [name for name, ok in zip(self._names, finite) if not ok]
@@ -104,64 +120,56 @@ class Look:
     return ''
 
 
-def _half_squares(variable):
-  """Half the sum of a variable's squares."""
+def _half_squares(variable: tf.Variable) -> tf.Tensor:
+  """Computes half the sum of a variable's squares, where the variable is."""
   with tf.device(variable.device):
     return tf.nn.l2_loss(variable.read_value())
 
 
-def _weights(network):
-  return [
-    variable
-    for path, variable in checkpoints.variables(network).items()
-    if path.endswith('/w')
-  ]
-
-
-def too_large(loss, limits):
-  """What is wrong with a loss beyond its bound, in words."""
+def describe_large_loss(loss: float, limits: Bounds) -> str:
+  """Says what is wrong with a loss beyond its bound."""
   return (
     f'the loss is {loss:.3g}; {limits.loss:.3g} is {_MAX_LOSS} times that of a '
     'network that knows nothing'
   )
 
 
-def advice(train_dir, sound=None):
-  """How to go on after a training has gone wrong.
+def advice(train_dir: files.PathLike, sound_step: int | None = None) -> str:
+  """Says how to go on after a training has gone wrong.
 
   Args:
     train_dir: the folder of the checkpoints.
-    sound: step of the last checkpoint from before; None if what this run began
-      with is as bad as what came of it.
+    sound_step: the step of the last checkpoint whose loss was not too large;
+      None if already the state with which this run began was bad.
 
   Returns:
-    A sentence or two that name the checkpoint to go on from.
+    One or two sentences, which name the checkpoint to go on from.
   """
-  if sound is not None:
-    return _go_on_from(train_dir, sound)
-  steps = initial_weights.saved_steps(train_dir)
+  if sound_step is not None:
+    return _go_on_from(train_dir, sound_step)
+  steps = saved_checkpoints.steps_in(train_dir)
   if len(steps) < 2:
     return (
       'The weights that training began with are no better: begin with others, '
       'in another --train_dir'
     )
-  newest = initial_weights.checkpoint_path(train_dir, steps[-1])
+  newest = saved_checkpoints.path_of(train_dir, steps[-1])
   return (
     f'{newest}, with which this run began, is no better: remove its files. '
     f'{_go_on_from(train_dir, steps[-2])}'
   )
 
 
-def advice_of_worker(train_dir):
-  """How to go on, as far as a worker knows that is not the chief."""
-  steps = initial_weights.saved_steps(train_dir)
+def advice_of_worker(train_dir: files.PathLike) -> str:
+  """Says how to go on, in a worker that does not save checkpoints itself."""
+  steps = saved_checkpoints.steps_in(train_dir)
   if steps:
     return _go_on_from(train_dir, steps[-1])
   return 'Lower --learning_rates and run again; the chief has the checkpoints'
 
 
-def _go_on_from(train_dir, step):
-  checkpoint = initial_weights.checkpoint_path(train_dir, step)
+def _go_on_from(train_dir: files.PathLike, step: int) -> str:
+  checkpoint = saved_checkpoints.path_of(train_dir, step)
   return (
     f'{checkpoint} is the last checkpoint from before; lower --learning_rates '
     f'from step {step} on and run again to go on from it'

@@ -1,64 +1,76 @@
-"""The evaluator task: top-1 and top-5 of each new checkpoint on validation."""
+"""The evaluator: top-1 and top-5 of each new checkpoint on validation clips."""
 
 import logging
 import pathlib
 import sys
 import time
+from collections.abc import Callable, Iterable
 
 import numpy as np
 import tensorflow as tf
 from tensorflow.compat import v1
 
-from two_stream import errors, identity, recipe
+from two_stream import errors, files, identity, recipe
 from two_stream.evaluation import accuracy, clip_batches
 from two_stream.networks import checkpoint_files, classifier
 from two_stream.records import clips, record_index, shards
 from two_stream.terminal import progress
-from two_stream.training import initial_weights, summaries, training_folder
+from two_stream.training import (
+  job_file,
+  saved_checkpoints,
+  summaries,
+  training_job,
+)
 
 SPLIT = 'validation'
 
 _STEP = 'global_step'
 _POLL_SECONDS = 1.0
-_FILES = ('.index', '.data-00000-of-00001')  # Of a training checkpoint.
+_SUFFIXES = ('.index', '.data-00000-of-00001')  # Of a training checkpoint.
+
+# What tells a file from another that took its name: inode, size and the time of
+# change (ctime), which no program can choose.
+_FileState = tuple[int, int, int]
 
 
-def follow(job):
-  """Evaluates checkpoints as training writes them, until the last one.
+def follow(job: training_job.Job) -> None:
+  """Evaluates checkpoints while training writes them, until the last one.
 
-  Those that come while one is evaluated are skipped, but for the newest. One
-  that cannot be read is named and left until its files change.
+  If several checkpoints are written during an evaluation, only the newest is
+  evaluated next. A checkpoint that cannot be read is named in the log, and
+  tried again once its files have changed.
 
   Args:
-    job: a `training_job.Job`.
+    job: the job.
 
   Raises:
-    InputError: if the shards cannot be used or are replaced, this task was told
-      otherwise than the chief (see training_folder.py), or for
-      `job.wait_minutes` beyond the time between checkpoints no new one came.
+    InputError: the shards cannot be used or are replaced, this task was given
+      another job than the chief (see job_file.py), or no new checkpoint came in
+      time (see `training_job.Job.wait_minutes`).
   """
   stream = job.hyperparameters.stream
   scope = recipe.STREAMS[stream].scope
-  shards_before = _state(shards.find(job.records_dir, SPLIT))
+  shards_before = _states(shards.find(job.records_dir, SPLIT))
   index = record_index.of_split(job.records_dir, SPLIT)
   with tf.Graph().as_default():  # The writer of TensorFlow 1 asks for one.
     writer = v1.summary.FileWriter(str(pathlib.Path(job.train_dir, 'eval')))
-  description = training_folder.describe(job)
+  description = job_file.describe(job)
   checkpoints = _Checkpoints(job)
-  while checkpoints.evaluated < job.max_steps:
+  while checkpoints.evaluated_step < job.max_steps:
     step = checkpoints.wait_for_new()
-    if checkpoints.evaluated < 0:  # job.json is older than any checkpoint.
-      training_folder.check(job, description)
-    path = initial_weights.checkpoint_path(job.train_dir, step)
+    # The chief writes job.json before its first checkpoint.
+    if checkpoints.evaluated_step < 0:
+      job_file.check(job, description)
+    path = saved_checkpoints.path_of(job.train_dir, step)
     try:
       classify = _read_unchanged(path, step, scope)
     except errors.InputError as error:
-      # Training keeps the newest few; a slow evaluator may come too late.
+      # Training keeps only the newest checkpoints, so this one may be gone.
       logging.warning('%s', error)
-      checkpoints.leave(step)
+      checkpoints.skip(step)
       continue
     top_1, top_5 = evaluate(classify, stream, index)
-    if _state(index.paths) != shards_before:
+    if _states(index.paths) != shards_before:
       raise errors.InputError(
         f'{job.records_dir}: its {SPLIT} shards changed while they were used; '
         'run again'
@@ -66,91 +78,110 @@ def follow(job):
     logging.info('step %d: top-1 %.4f, top-5 %.4f', step, top_1, top_5)
     shares = {'top_1': top_1, 'top_5': top_5}
     summaries.write(writer, 'validation', shares, step)
-    checkpoints.evaluated = step
+    checkpoints.evaluated_step = step
 
 
 class _Checkpoints:
-  """The checkpoints in a training folder, by their files.
+  """The checkpoints in a training folder.
 
-  TensorFlow's list, the file `checkpoint`, may be missing or old.
+  They are found by their files, because TensorFlow's list, the file
+  `checkpoint`, may be missing or old.
 
   Attributes:
-    evaluated: step of the one that was evaluated last, -1 before that.
+    evaluated_step: the step of the checkpoint that was evaluated last; -1 if
+      none was.
   """
 
-  def __init__(self, job):
-    self.evaluated = -1
+  def __init__(self, job: training_job.Job):
+    self.evaluated_step = -1
     self._job = job
-    self._left = {}  # Step -> the state of the files that cannot be used.
+    # Step -> the states of files that could not be used.
+    self._skipped: dict[int, list[_FileState] | None] = {}
 
-  def wait_for_new(self):
-    """Waits for a checkpoint that is worth a try; returns its step.
+  def wait_for_new(self) -> int:
+    """Waits for a checkpoint to evaluate.
 
-    A training that went back, as its newest checkpoint was damaged, saves
-    smaller steps again.
+    Its step may be smaller than that of the last one: if the newest checkpoint
+    was damaged, training goes back and saves the same steps again.
+
+    Returns:
+      The step of the checkpoint.
+
+    Raises:
+      InputError: none came in time.
     """
     seconds = self._job.checkpoint_seconds + 60 * self._job.wait_minutes
     end = time.monotonic() + seconds
-    while (step := self._newest()) in (None, self.evaluated):
+    while (step := self._newest()) is None or step == self.evaluated_step:
       if time.monotonic() > end:
         raise errors.InputError(self._waited_in_vain(seconds))
       time.sleep(_POLL_SECONDS)
     return step
 
-  def leave(self, step):
-    """Tries one no more before its files change."""
-    self._left[step] = self._state(step)
+  def skip(self, step: int) -> None:
+    """Makes `wait_for_new` ignore a checkpoint until its files change."""
+    self._skipped[step] = self._states_of(step)
 
-  def _newest(self):
-    for step in reversed(initial_weights.saved_steps(self._job.train_dir)):
-      if step not in self._left or self._left[step] != self._state(step):
+  def _newest(self) -> int | None:
+    """Returns the step of the newest checkpoint that is not skipped."""
+    for step in reversed(saved_checkpoints.steps_in(self._job.train_dir)):
+      if step not in self._skipped or self._skipped[step] != self._states_of(
+        step
+      ):
         return step
     return None
 
-  def _state(self, step):
-    return _state(_files(self._path(step)))
+  def _states_of(self, step: int) -> list[_FileState] | None:
+    return _states(_files_of(self._path(step)))
 
-  def _path(self, step):
-    return initial_weights.checkpoint_path(self._job.train_dir, step)
+  def _path(self, step: int) -> str:
+    return saved_checkpoints.path_of(self._job.train_dir, step)
 
-  def _waited_in_vain(self, seconds):
+  def _waited_in_vain(self, seconds: float) -> str:
+    """Says for which checkpoint the evaluator has waited."""
     found = f'the last of {self._job.max_steps} steps is missing'
-    if self.evaluated >= 0:
-      found += f', and step {self.evaluated} was evaluated last'
-    if self._left:
-      found += f'; {self._path(max(self._left))} cannot be used'
+    if self.evaluated_step >= 0:
+      found += f', and step {self.evaluated_step} was evaluated last'
+    if self._skipped:
+      found += f'; {self._path(max(self._skipped))} cannot be used'
     return (
       f'{self._job.train_dir}: no new checkpoint for {seconds:.3g} s; {found}; '
       'run again once training goes on, or with a larger --wait_minutes'
     )
 
 
-def _files(path):
-  return [pathlib.Path(f'{path}{end}') for end in _FILES]
+def _files_of(path: str) -> list[pathlib.Path]:
+  """Lists the files of a training checkpoint."""
+  return [pathlib.Path(f'{path}{suffix}') for suffix in _SUFFIXES]
 
 
-def _state(paths):
-  """What tells a file from another that took its place; None if one is gone.
-
-  No program can choose the time of change (ctime).
-  """
+def _states(paths: Iterable[files.PathLike]) -> list[_FileState] | None:
+  """Returns the states of files; None if a file is gone."""
   try:
     stats = [pathlib.Path(path).stat() for path in paths]
   except OSError:
     return None
-  return [(each.st_ino, each.st_size, each.st_ctime_ns) for each in stats]
+  return [(stat.st_ino, stat.st_size, stat.st_ctime_ns) for stat in stats]
 
 
-def _read_unchanged(path, step, scope):
-  """Loads the `classifier.Classifier` of a training checkpoint.
+def _read_unchanged(path: str, step: int, scope: str) -> classifier.Classifier:
+  """Loads the classifier of a training checkpoint.
 
-  Training and others may remove or replace a checkpoint at any moment.
+  Training, or somebody else, may remove or replace a checkpoint at any moment.
+
+  Args:
+    path: the prefix of the checkpoint.
+    step: the step of its name.
+    scope: 'RGB' or 'Flow'.
+
+  Returns:
+    The classifier.
 
   Raises:
-    InputError: if it cannot be used, or not all that was read was of one
-      checkpoint and of that step.
+    InputError: the checkpoint cannot be used, it changed while it was read, or
+      it is of another step.
   """
-  seen = identity.Identity(*_files(path))
+  seen = identity.Identity(*_files_of(path))
   classify = classifier.load(path, scope)
   found = _stored_step(path)
   seen.check()
@@ -159,27 +190,32 @@ def _read_unchanged(path, step, scope):
   return classify
 
 
-def _stored_step(path):
+def _stored_step(path: str) -> int:
+  """Reads the step that a training checkpoint holds."""
   checkpoint = checkpoint_files.load(path)
   if checkpoint.tensors.get(_STEP) != (tf.int64, []):
     raise errors.InputError(f'{path} does not tell its step')
   return int(checkpoint.values([_STEP])[_STEP])
 
 
-def evaluate(classify, stream, index):
+def evaluate(
+  classify: Callable[[np.ndarray], np.ndarray],
+  stream: str,
+  index: record_index.RecordIndex,
+) -> list[float]:
   """Classifies a split with one stream.
 
   Args:
     classify: a `classifier.Classifier`.
     stream: a key of `recipe.STREAMS`.
-    index: a `record_index.RecordIndex`.
+    index: where the records of the split are.
 
   Returns:
-    [top-1, top-5]: shares of the labelled clips whose label is among the one or
-    five classes of the largest logits.
+    [top-1, top-5]: the shares of the labelled clips whose label is among the
+    one or five classes of largest logits.
 
   Raises:
-    InputError: if no clip has a label.
+    InputError: no clip has a label.
   """
   elements = progress.bar(
     clips.test_clips(index, stream).as_numpy_iterator(),
@@ -187,7 +223,8 @@ def evaluate(classify, stream, index):
     unit='clip',
     disable=not sys.stderr.isatty(),
   )
-  labels, logits = [], []
+  labels: list[int] = []
+  logits: list[np.ndarray] = []
   for batch, batch_logits in clip_batches.of_clips(classify, stream, elements):
     labels.extend(element['label'] for element in batch)
     logits.extend(batch_logits)

@@ -1,28 +1,33 @@
-"""What a user is told of TensorFlow's errors in training.
+"""What a user is told about TensorFlow's errors in training.
 
-Those that a restart would not mend end the task with one line; all others,
-such as that of a lost ps, stay what they are.
+An error that a restart would not mend ends the task with one line. All others,
+such as the error of a lost ps, stay as they are.
 """
 
 import contextlib
+from collections.abc import Callable, Iterator
 
 import tensorflow as tf
 
 from two_stream import errors
-from two_stream.training import training_graph
+from two_stream.training import objective, training_job
 
 
 @contextlib.contextmanager
-def explained(job, step, advice):
+def explained(
+  job: training_job.Job,
+  step: Callable[[], int],
+  advice: Callable[[], str],
+) -> Iterator[None]:
   """Turns TensorFlow's errors in the block into `InputError`s.
 
   Args:
-    job: a `training_job.Job`.
-    step: function that tells the number of steps done.
-    advice: function that tells how to go on after divergence.
+    job: the job.
+    step: a function that returns how many steps have been done.
+    advice: a function that returns how to go on after divergence.
 
   Raises:
-    InputError: naming what is wrong and the remedy.
+    InputError: what is wrong, and the remedy.
   """
   try:
     yield
@@ -39,13 +44,17 @@ def explained(job, step, advice):
     raise errors.InputError(explanation) from error
 
 
-def _explanation(job, step, advice, error):
-  """One line; None if the error is not a known one."""
-  # Before it stands where the ops were made, after it how they are called.
-  reason = error.message.partition('\n\t [[')[0].rpartition('\n')[2]
-  if training_graph.NOT_FINITE in error.message:
+def _explanation(
+  job: training_job.Job,
+  step: Callable[[], int],
+  advice: Callable[[], str],
+  error: tf.errors.OpError,
+) -> str | None:
+  """Explains an error in one line; returns None if it is not a known one."""
+  reason = _reason(error)
+  if objective.NOT_FINITE in error.message:
     return (
-      f'step {step()}: {training_graph.NOT_FINITE}; stopped before it was '
+      f'step {step()}: {objective.NOT_FINITE}; stopped before it was '
       f'applied. {advice()}'
     )
   if 'IteratorGetNext' in error.message:
@@ -58,3 +67,12 @@ def _explanation(job, step, advice, error):
   if isinstance(error, tf.errors.ResourceExhaustedError):
     return f'{reason}; lower --batch_size or --num_frames'
   return None
+
+
+def _reason(error: tf.errors.OpError) -> str:
+  """Finds the line of an error that says what happened.
+
+  TensorFlow writes where the ops were made before that line, and the names of
+  the ops after it.
+  """
+  return error.message.partition('\n\t [[')[0].rpartition('\n')[2]

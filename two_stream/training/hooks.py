@@ -1,49 +1,63 @@
-"""What happens around each gradient: start, progress, damage, the end."""
+"""How a worker starts, goes on and stops: hooks around each gradient.
+
+TensorFlow calls the methods of a hook when a session begins, before and after
+each gradient, and at the end. A session begins again if a ps was lost. Other
+hooks save checkpoints (saving.py) and report to the user (reporting.py).
+"""
 
 import functools
-import logging
-import time
+from collections.abc import Callable
 
 import tensorflow as tf
 from tensorflow.compat import v1
 
-from two_stream import errors
 from two_stream.cluster import cluster_task
-from two_stream.terminal import progress
-from two_stream.training import summaries, training_graph
-
-_SUMMARY_SECONDS = 10
+from two_stream.training import (
+  sync_optimizer,
+  training_graph,
+  watchdog,
+)
 
 
 class StartReading(v1.train.SessionRunHook):
-  """Begins to read clips where the restored step left off."""
+  """Begins to read clips at those that follow the restored step."""
 
-  def __init__(self, replica, replicas_to_aggregate, num_workers):
-    """Makes the hook for a `training_graph.TrainingGraph`."""
+  def __init__(
+    self,
+    replica: training_graph.TrainingGraph,
+    replicas_to_aggregate: int,
+    num_workers: int,
+  ):
+    """Makes the hook of a worker."""
     self._replica = replica
-    self._share = replicas_to_aggregate, num_workers
+    self._replicas_to_aggregate = replicas_to_aggregate
+    self._num_workers = num_workers
 
-  def after_create_session(self, session, coord):
-    """Also after a session was lost and made again."""
+  def after_create_session(
+    self, session: v1.Session, coord: tf.train.Coordinator
+  ) -> None:
+    """Starts the input at the step that the session has restored."""
     del coord
     step = int(session.run(self._replica.global_step))
-    batch = training_graph.first_unread_batch(step, *self._share)
+    batch = sync_optimizer.first_unread_batch(
+      step, self._replicas_to_aggregate, self._num_workers
+    )
     session.run(self._replica.start_reading, {self._replica.first_batch: batch})
 
 
 class ReplaceLostTokens(v1.train.SessionRunHook):
-  """Keeps the other workers going after the chief was restarted.
+  """Hands out tokens again after the chief was restarted and the ps were not.
 
-  At first each worker computes a gradient without a token. When the chief
-  comes back and the ps never went, the other workers still wait for tokens that
-  the lost chief owed them; some too many only cost a dropped gradient each.
+  The other workers then still wait for tokens that the lost chief owed them. A
+  worker that gets a token too many loses nothing but a dropped gradient.
   """
 
-  def __init__(self, replica, num_workers):
-    """Makes the hook of the chief; call it while the graph is built."""
+  def __init__(self, replica: training_graph.TrainingGraph, num_workers: int):
+    """Makes the hook of the chief, before the graph is finished."""
     self._step = replica.global_step
     with replica.graph.as_default(), tf.device(self._step.device):
-      # Alive as long as the ps that holds the step and the tokens.
+      # This queue lives as long as the ps that keeps the step and the tokens.
+      # It is empty if no chief has started with that ps before.
       marker = tf.queue.FIFOQueue(-1, tf.int32, [()], shared_name='started')
       self._starts = marker.size()
       self._mark = marker.enqueue(1)
@@ -54,178 +68,111 @@ class ReplaceLostTokens(v1.train.SessionRunHook):
         [tf.repeat(self._step.read_value(), num_workers - 1)]
       )
 
-  def after_create_session(self, session, coord):
-    """Also after a session was lost and made again."""
+  def after_create_session(
+    self, session: v1.Session, coord: tf.train.Coordinator
+  ) -> None:
+    """Hands out tokens if this is not the first chief of the ps."""
     del coord
     if session.run(self._starts):
       session.run(self._give)
     session.run(self._mark)
 
 
-class StopAt(v1.train.SessionRunHook):
-  """Ends this worker's part when the last step is done, or on a signal."""
+class StopAtLastStep(v1.train.SessionRunHook):
+  """Ends the work of this process after the last step, or after a signal.
 
-  def __init__(self, replica, max_steps, signalled):
-    """`signalled` is a threading.Event."""
+  Attributes:
+    step: the number of steps that have been done.
+  """
+
+  def __init__(
+    self,
+    replica: training_graph.TrainingGraph,
+    max_steps: int,
+    watcher: watchdog.Watchdog,
+  ):
+    """Makes the hook of a worker.
+
+    Args:
+      replica: the worker's graph.
+      max_steps: after how many steps training ends.
+      watcher: what tells of a signal.
+    """
     self._replica = replica
     self._max_steps = max_steps
-    self._signalled = signalled
+    self._watcher = watcher
     self.step = 0
 
-  def after_create_session(self, session, coord):
-    """A job that is over already is not continued."""
+  def after_create_session(
+    self, session: v1.Session, coord: tf.train.Coordinator
+  ) -> None:
+    """Stops at once if all steps have been done before."""
     self.step = int(session.run(self._replica.global_step))
     if self.step >= self._max_steps:
       coord.request_stop()
 
-  def before_run(self, run_context):
-    """Fetches the token."""
+  def before_run(
+    self, run_context: v1.train.SessionRunContext
+  ) -> v1.train.SessionRunArgs:
+    """Asks for the token."""
     del run_context
     return v1.train.SessionRunArgs(self._replica.train)
 
-  def after_run(self, run_context, run_values):
-    """The token is the number of steps done."""
+  def after_run(
+    self,
+    run_context: v1.train.SessionRunContext,
+    run_values: v1.train.SessionRunValues,
+  ) -> None:
+    """Stops if it is time to; the token is the number of steps."""
     self.step = int(run_values.results)
-    if self.step >= self._max_steps or self._signalled.is_set():
+    if self.step >= self._max_steps or self._watcher.signalled.is_set():
       run_context.request_stop()
 
 
-class ReportDamage(v1.train.SessionRunHook):
-  """Names damaged records, and ends the run when they are too many."""
+class FeedWatchdog(v1.train.SessionRunHook):
+  """Tells the watchdog of progress, and how to save in an emergency."""
 
-  def __init__(self, replica, index, max_damaged):
-    """Makes the hook of a worker."""
-    self._replica = replica
-    self._index = index
-    self._max_damaged = max_damaged
-    self.damaged = []  # Numbers of records, in the order they were met.
+  def __init__(
+    self,
+    watcher: watchdog.Watchdog,
+    save_now: Callable[[v1.Session], None] | None = None,
+  ):
+    """Makes the hook of a worker.
 
-  def before_run(self, run_context):
-    """Fetches which records were meant and which were replaced."""
-    del run_context
-    batch = self._replica.batch
-    return v1.train.SessionRunArgs([batch['record'], batch['attempts']])
-
-  def after_run(self, run_context, run_values):
-    """Counts each record once."""
-    del run_context
-    for record, attempts in zip(*run_values.results):
-      if attempts and record not in self.damaged:
-        self.damaged.append(int(record))
-        logging.warning(
-          '%s cannot be used and is skipped; %d so far',
-          self._index.name(record),
-          len(self.damaged),
-        )
-    if len(self.damaged) > self._max_damaged:
-      raise errors.InputError(
-        f'{len(self.damaged)} records cannot be used, the last '
-        f'{self._index.name(self.damaged[-1])}: they are damaged, smaller than '
-        '224 pixels or without a label of label_map.txt; preprocess again, or '
-        'raise --max_damaged_records'
-      )
-
-
-class Progress(v1.train.SessionRunHook):
-  """A bar on stderr, summaries for TensorBoard; averages over some seconds."""
-
-  def __init__(self, replica, max_steps, clips_per_step, train_dir):
-    """Makes the hook of the chief."""
-    self._replica = replica
-    self._max_steps = max_steps
-    self._clips_per_step = clips_per_step
-    self._train_dir = train_dir
-    self._measures = []
-    self._bar = None
-
-  def begin(self):
-    """Opens the summaries; the graph is complete."""
-    self._writer = v1.summary.FileWriter(str(self._train_dir))
-
-  def after_create_session(self, session, coord):
-    """Starts, or goes back, to the restored step."""
-    del coord
-    step = int(session.run(self._replica.global_step))
-    if self._bar is None:
-      self._writer.add_graph(session.graph)
-      self._bar = progress.bar(total=self._max_steps, initial=step, unit='step')
-    else:
-      logging.warning('a ps was lost; continuing from step %d', step)
-    self._bar.n = self._since_step = step
-    self._since = time.monotonic()
-
-  def before_run(self, run_context):
-    """Fetches the measures and the token."""
-    del run_context
-    return v1.train.SessionRunArgs(
-      [
-        self._replica.measures,
-        self._replica.train,
-      ]
-    )
-
-  def after_run(self, run_context, run_values):
-    """Adds them up; shows the mean from time to time and at the end."""
-    del run_context
-    measures, step = run_values.results
-    self._measures.append(measures)
-    elapsed = time.monotonic() - self._since
-    self._bar.update(int(step) - self._bar.n)
-    if step > self._since_step and (
-      elapsed >= _SUMMARY_SECONDS or step >= self._max_steps
-    ):
-      self._report(int(step), elapsed)
-
-  def end(self, session):
-    """Leaves the last state of the bar on the screen."""
-    del session
-    self._bar.close()
-    self._writer.close()
-
-  def _report(self, step, elapsed):
-    latest = self._measures[-1]
-    values = {name: float(value) for name, value in latest.items()}
-    for name in ('loss', 'accuracy', 'gradient_norm'):
-      values[name] = sum(m[name] for m in self._measures) / len(self._measures)
-    values['steps_per_second'] = (step - self._since_step) / elapsed
-    values['clips_per_second'] = (
-      values['steps_per_second'] * self._clips_per_step
-    )
-    summaries.write(self._writer, 'training', values, step)
-    self._bar.set_postfix_str(
-      f'loss {values["loss"]:.4f}, accuracy {values["accuracy"]:.3f}, '
-      f'rate {values["learning_rate"]:g}, '
-      f'{values["clips_per_second"]:.2f} clips/s, '
-      f'{values["dropped_gradients"]:.0f} dropped',
-      refresh=False,
-    )
-    self._measures.clear()
-    self._since, self._since_step = time.monotonic(), step
-
-
-class TellWatch(v1.train.SessionRunHook):
-  """Tells a `watchdog.Watch` of progress, and how to save in an emergency."""
-
-  def __init__(self, watch, save_now=None):
-    """`save_now` is a function of the session; None where none saves."""
-    self._watch = watch
+    Args:
+      watcher: the watchdog.
+      save_now: a function that saves a checkpoint of a session; None in a
+        worker that saves none.
+    """
+    self._watcher = watcher
     self._save_now = save_now
 
-  def after_create_session(self, session, coord):
-    """Gives the watch the new session."""
+  def after_create_session(
+    self, session: v1.Session, coord: tf.train.Coordinator
+  ) -> None:
+    """Tells the watchdog of the new session."""
     del coord
-    self._watch.progress()
+    self._watcher.note_progress()
     if self._save_now is not None:
-      self._watch.save = functools.partial(self._save_now, session)
+      self._watcher.save_checkpoint = functools.partial(self._save_now, session)
 
-  def after_run(self, run_context, run_values):
-    """Restarts the clock."""
+  def after_run(
+    self,
+    run_context: v1.train.SessionRunContext,
+    run_values: v1.train.SessionRunValues,
+  ) -> None:
+    """Tells the watchdog that a gradient was computed."""
     del run_context, run_values
-    self._watch.progress()
+    self._watcher.note_progress()
 
 
-def missing_tasks_message(task, seconds):
-  """What the chief says when nothing has happened for a while."""
+def explain_standstill(task: cluster_task.ClusterTask, seconds: float) -> str:
+  """Says why there may have been no step for some time.
+
+  Args:
+    task: a task of the job.
+    seconds: since when there has been no step.
+  """
   missing = cluster_task.missing_tasks(task)
   if missing:
     return f'no step for {seconds:.0f} s; no answer from {", ".join(missing)}'

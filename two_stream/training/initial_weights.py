@@ -1,110 +1,74 @@
-"""What a run starts from: its newest whole checkpoint, or given weights."""
+"""The weights that a training starts from when it has no checkpoint yet."""
 
 import logging
-import pathlib
-import re
+from collections.abc import Mapping, Sequence
 
+import numpy as np
 from tensorflow.compat import v1
 
-from two_stream import errors
-from two_stream.networks import (
-  checkpoint_files,
-  checkpoints,
-  inflation,
-  weight_checks,
-)
-
-# Of the files of a training checkpoint, the one that is written last.
-_INDEX = re.compile(r'model\.ckpt-(\d+)\.index')
+import i3d
+from two_stream import errors, files, identity, recipe
+from two_stream.networks import checkpoints, inflation
+from two_stream.training import job_file, training_job
 
 
-def checkpoint_path(train_dir, step):
-  """The prefix of the training checkpoint of a step."""
-  return str(pathlib.Path(train_dir, f'model.ckpt-{step}'))
-
-
-def saved_steps(train_dir):
-  """The steps of the training checkpoints in a folder, in order.
-
-  Names with an index count, whether or not the files are whole. There are none
-  in a folder that does not exist yet.
-  """
-  try:
-    names = [path.name for path in pathlib.Path(train_dir).iterdir()]
-  except FileNotFoundError:
-    return []
-  indices = [_INDEX.fullmatch(name) for name in names]
-  return sorted(int(index[1]) for index in indices if index)
-
-
-def step_of(path):
-  """The number of updates after which a training checkpoint was saved."""
-  return int(str(path).rpartition('-')[2])
-
-
-def newest_whole(train_dir):
-  """Makes the newest whole checkpoint the one that TensorFlow restores.
-
-  TensorFlow goes by a list, the file `checkpoint`. It is written anew from what
-  is in the folder, so that a list that was lost does not mean to start from
-  zero, and a checkpoint that was copied back counts. Damaged ones that are
-  newer stay on the disk, with a warning.
+def choose(
+  job: training_job.Job,
+  network: i3d.InceptionI3d,
+  description: job_file.Description,
+  checkpoint: str | None,
+) -> dict[str, np.ndarray] | None:
+  """Chooses what a run starts from, and checks that the network can take it.
 
   Args:
-    train_dir: the folder of the training checkpoints.
+    job: the job.
+    network: the network to be trained, which has been called.
+    description: what `job_file.remember` returned.
+    checkpoint: the prefix of the training checkpoint to continue from, or None.
 
   Returns:
-    The checkpoint's prefix, an absolute path; None if training has not saved
-    one yet.
+    Path in the network -> the first value. It is None if the run continues from
+    the checkpoint, or starts from random weights.
 
   Raises:
-    InputError: if there are checkpoints and none is whole.
+    InputError: the checkpoint or --init_checkpoint cannot be used.
   """
-  # In a relative folder TensorFlow would take names for paths from elsewhere.
-  folder = pathlib.Path(train_dir).absolute()
-  steps = saved_steps(folder)
-  paths = [checkpoint_path(folder, step) for step in steps]
-  while paths and (reason := _damage(paths[-1])):
-    logging.warning('%s is skipped: %s', paths.pop(), reason)
-  if not paths:
-    if steps:
-      raise errors.InputError(
-        f'{train_dir}: none of the {len(steps)} checkpoints can be read; copy '
-        'one back from a backup, or start anew in another --train_dir'
-      )
+  if checkpoint:
+    logging.info('continuing from %s', checkpoint)
+    check_fit(checkpoints.read(checkpoint), network, checkpoint)
     return None
-  names = [pathlib.Path(path).name for path in paths]
-  v1.train.update_checkpoint_state(str(folder), names[-1], names)
-  return paths[-1]
+  path = job.init_checkpoint
+  if not path:
+    logging.info('starting from random weights')
+    return None
+  values = initial_values(
+    path,
+    recipe.STREAMS[job.hyperparameters.stream].channels,
+    len(description['label_map']),
+  )
+  check_fit(values, network, path)
+  digest = job_file.checkpoint_digest(path)
+  if digest != description['init_checkpoint']['sha256']:
+    raise identity.changed(path)
+  return values
 
 
-def _damage(path):
-  """What is wrong with a checkpoint, '' if nothing is."""
-  try:
-    checkpoint = checkpoint_files.load(path)
-    readable = [
-      name for name, tensor in checkpoint.tensors.items() if tensor.dtype
-    ]
-    weight_checks.check_values(path, checkpoint.values(readable))
-  except errors.InputError as error:
-    return str(error)
-  return ''
-
-
-def initial_values(path, channels, num_classes):
+def initial_values(
+  path: files.PathLike, channels: int, num_classes: int
+) -> dict[str, np.ndarray]:
   """Reads the weights to start from.
 
   Args:
-    path: prefix of an I3D checkpoint or of TF-slim's 2-D Inception-v1.
-    channels: of a frame.
-    num_classes: of the network to be trained.
+    path: the prefix of an I3D checkpoint or of TF-slim's 2-D Inception-v1.
+    channels: how many values each pixel of a frame has.
+    num_classes: the number of classes of the network to be trained.
 
   Returns:
-    Arrays by path in the network. The logits' are missing if they are of other
-    classes.
+    Path in the network -> value. The weights of the logits are missing if the
+    checkpoint is of other classes.
 
   Raises:
-    InputError: if the file cannot be used.
+    InputError: the checkpoint cannot be used.
   """
   if inflation.is_inception_v1(path):
     logging.info('inflating %s; the logits start at random', path)
@@ -127,13 +91,17 @@ def initial_values(path, channels, num_classes):
   }
 
 
-def assign(values, network, session):
-  """Sets a network's variables in a graph's session.
+def assign(
+  values: Mapping[str, np.ndarray],
+  network: i3d.InceptionI3d,
+  session: v1.Session,
+) -> None:
+  """Sets variables of a network in a session.
 
   Args:
-    values: as `initial_values` gives them.
-    network: an `i3d.InceptionI3d` called in the session's graph.
-    session: a tf.compat.v1.Session.
+    values: what `initial_values` returned.
+    network: a network that was called in the session's graph.
+    session: the session.
   """
   for name, variable in checkpoints.variables(network).items():
     if name in values:
@@ -143,17 +111,26 @@ def assign(values, network, session):
       session.run(initializer, {initializer.inputs[1]: value})
 
 
-def check_fit(values, network, path):
-  """Raises InputError unless the values have the network's shapes."""
-  problems = []
-  for name, variable in checkpoints.variables(network).items():
-    size = (
-      values[name].size if name in values else variable.shape.num_elements()
-    )
-    if size != variable.shape.num_elements():
-      problems.append(
-        f'{name} is {list(values[name].shape)} instead of {variable.shape}'
-      )
+def check_fit(
+  values: Mapping[str, np.ndarray],
+  network: i3d.InceptionI3d,
+  path: files.PathLike,
+) -> None:
+  """Checks that values have the sizes of a network's variables.
+
+  Args:
+    values: path in the network -> value. Some may be missing.
+    network: a network that has been called.
+    path: where the values are from, for the message.
+
+  Raises:
+    InputError: a value has another size than its variable.
+  """
+  problems: Sequence[str] = [
+    f'{name} is {list(values[name].shape)} instead of {variable.shape}'
+    for name, variable in checkpoints.variables(network).items()
+    if name in values and values[name].size != variable.shape.num_elements()
+  ]
   if problems:
     raise errors.InputError(
       f'{path} does not fit the network ({problems[0]}, and '

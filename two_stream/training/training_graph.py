@@ -1,87 +1,84 @@
-"""One replica's graph: the network, its loss and the synchronous update.
+"""One replica's graph: its clips, the network, the loss and the update.
 
-Sonnet's modules are made eagerly and called in a TensorFlow 1 graph, in which
-SyncReplicasOptimizer works:
-
-    a worker    reads the variables, computes a gradient of its own minibatch,
-                adds it to the ps's accumulators, and waits for a token;
-    the chief   takes the mean of 64 gradients from the accumulators, applies
-                it, and hands out a token for each gradient of the next step.
-
-A gradient of variables that have been updated since is dropped.
+Sonnet's modules are made eagerly and called in a TensorFlow 1 graph, because
+SyncReplicasOptimizer works in such a graph alone.
 """
 
+import contextlib
+import dataclasses
 import functools
-from typing import NamedTuple
+from collections.abc import Callable
+from typing import Any
 
 import tensorflow as tf
 from tensorflow.compat import v1
 
 import i3d
-from two_stream import recipe
-from two_stream.networks import checkpoints
+from two_stream.cluster import cluster_task
 from two_stream.records import clips
-from two_stream.training import divergence, ps_placement, update_gate
+from two_stream.training import (
+  divergence,
+  objective,
+  ps_placement,
+  sync_optimizer,
+  training_job,
+)
 
-NOT_FINITE = 'the loss or its gradient is not finite'
 
-
-class TrainingGraph(NamedTuple):
-  """Tensors and ops of a replica's graph, a tf.Graph.
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class TrainingGraph:
+  """Tensors and ops of a replica's graph.
 
   Attributes:
-    graph: the tf.Graph.
-    network: the `i3d.InceptionI3d`.
-    optimizer: the SyncReplicasOptimizer.
-    global_step: variable; number of updates so far.
-    train: contributes a gradient, then waits for a token, whose value it is:
-      the number of updates that the next gradient will have seen.
-    measures: dict of scalars: loss, accuracy, learning_rate, gradient_norm and
-      dropped_gradients, of all replicas so far.
-    bounds: `divergence.Bounds` of the loss and of the weights.
-    batch: the dict of `clips.training_clips`.
-    first_batch: placeholder, fed to `start_reading`.
-    start_reading: op.
+    graph: the graph.
+    network: the network.
+    optimizer: the optimizer.
+    global_step: int64 [], a variable; the number of steps that have been done.
+    train: int64 []. Evaluating it contributes a gradient, see
+      `sync_optimizer.Contribution.token`.
+    measures: the scalars 'loss', 'accuracy', 'learning_rate', 'gradient_norm',
+      and 'dropped_gradients', which counts those of all replicas so far.
+    bounds: what loss and weights must not exceed.
+    batch: the tensors of a minibatch, see `clips.training_clips`.
+    first_batch: int64 [], a placeholder that is fed to `start_reading`: the
+      number of the minibatch to begin with.
+    start_reading: an op that begins to read clips.
   """
 
   graph: tf.Graph
   network: i3d.InceptionI3d
-  optimizer: v1.train.SyncReplicasOptimizer
+  optimizer: sync_optimizer.SyncReplicas
   global_step: tf.Variable
   train: tf.Tensor
-  measures: dict
+  measures: dict[str, tf.Tensor]
   bounds: divergence.Bounds
-  batch: dict
+  batch: dict[str, tf.Tensor]
   first_batch: tf.Tensor
   start_reading: tf.Operation
 
 
-def build(hyperparameters, num_classes, make_dataset, task):
+def build(
+  hyperparameters: training_job.Hyperparameters,
+  num_classes: int,
+  make_dataset: Callable[[tf.Tensor], tf.data.Dataset],
+  task: cluster_task.ClusterTask,
+) -> TrainingGraph:
   """Builds a replica's graph.
 
   Args:
-    hyperparameters: `training_job.Hyperparameters`.
-    num_classes: number of logits.
-    make_dataset: first batch, int64 tensor [] -> the dataset of
-      `clips.training_clips`.
-    task: this task's `cluster_task.ClusterTask`.
+    hyperparameters: the hyperparameters of the job.
+    num_classes: the number of logits.
+    make_dataset: a function of the number of the first minibatch, int64 [],
+      that returns a dataset like that of `clips.training_clips`.
+    task: the worker that this process is.
 
   Returns:
-    A `TrainingGraph`.
+    The graph, and what to do with it.
   """
-  stream = recipe.STREAMS[hyperparameters.stream]
-  with tf.name_scope(stream.scope):
-    network = i3d.InceptionI3d(
-      num_classes,
-      depth_multiplier=hyperparameters.depth_multiplier,
-      unit=functools.partial(
-        i3d.Unit3D, batch_norm_decay=hyperparameters.batch_norm_decay
-      ),
-      # A restarted run draws again the same.
-      dropout=lambda net, rate: tf.nn.experimental.stateless_dropout(
-        net, rate, [hyperparameters.seed, batch['number'][0]]
-      ),
-    )
+  batch: dict[str, tf.Tensor] = {}
+  network = objective.make_network(
+    hyperparameters, num_classes, lambda: batch['number'][0]
+  )
   with (
     tf.Graph().as_default() as graph,
     v1.device(ps_placement.device_setter(task)),
@@ -91,173 +88,87 @@ def build(hyperparameters, num_classes, make_dataset, task):
     with tf.device(f'{task.device}/cpu:0'):
       first_batch = v1.placeholder(tf.int64, [])
       iterator = v1.data.make_initializable_iterator(make_dataset(first_batch))
-      batch = iterator.get_next()
-    # Not for the global step, of which tokens need the value of the moment.
-    read_once = functools.partial(_read_once, task.device)
-    with tf.variable_creator_scope(read_once):
+      batch.update(iterator.get_next())
+    # The step is not made there: a token needs its newest value.
+    with _reading_variables_once(task.device):
       logits, _ = network(
         clips.scale(batch['clip'], hyperparameters.stream),
         is_training=True,
         dropout_keep_prob=hyperparameters.dropout_keep_prob,
       )
-    loss = _loss(logits, batch['label'], network, hyperparameters.weight_decay)
-    rate = learning_rate(global_step, hyperparameters.learning_rates)
-    # With more workers than gradients to a step, the slowest are backups; with
-    # fewer, they compute several each.
-    optimizer = _SyncReplicas(
-      update_gate.GatedMomentum(rate, hyperparameters.momentum),
-      hyperparameters.replicas_to_aggregate,
-      task.num_workers,
+    optimizer, train, measures = _update(
+      hyperparameters, task, network, global_step, logits, batch['label']
     )
-    train, norm, dropped = _train(
-      optimizer, loss, network, global_step, task.device
-    )
-    hits = tf.equal(tf.argmax(logits, 1, tf.int32), batch['label'])
-    accuracy = tf.reduce_mean(tf.cast(hits, tf.float32))
   return TrainingGraph(
-    graph,
-    network,
-    optimizer,
-    global_step,
-    train,
-    {
-      'loss': loss,
-      'accuracy': accuracy,
-      'learning_rate': rate,
-      'gradient_norm': norm,
-      'dropped_gradients': dropped,
-    },
-    divergence.bounds(network, num_classes, hyperparameters.weight_decay),
-    batch,
-    first_batch,
-    iterator.initializer,
+    graph=graph,
+    network=network,
+    optimizer=optimizer,
+    global_step=global_step,
+    train=train,
+    measures=measures,
+    bounds=divergence.bounds(
+      network, num_classes, hyperparameters.weight_decay
+    ),
+    batch=batch,
+    first_batch=first_batch,
+    start_reading=iterator.initializer,
   )
 
 
-def learning_rate(step, rows):
-  """The rate of the last row whose first step is not later than `step`.
+def _update(
+  hyperparameters: training_job.Hyperparameters,
+  task: cluster_task.ClusterTask,
+  network: i3d.InceptionI3d,
+  global_step: tf.Variable,
+  logits: tf.Tensor,
+  labels: tf.Tensor,
+) -> tuple[sync_optimizer.SyncReplicas, tf.Tensor, dict[str, tf.Tensor]]:
+  """Builds the loss and the update.
 
-  `tf.compat.v1.train.piecewise_constant` would keep the old rate for one step
-  more.
+  Returns:
+    (the optimizer; the tensor `TrainingGraph.train`; the measures).
   """
-  first_steps, rates = zip(*rows)
-  row = tf.searchsorted(
-    tf.constant(first_steps, tf.int64),
-    [tf.cast(step, tf.int64)],
-    side='right',
+  loss = objective.loss(logits, labels, network, hyperparameters.weight_decay)
+  rate = objective.learning_rate(global_step, hyperparameters.learning_rates)
+  optimizer = sync_optimizer.make_optimizer(
+    rate,
+    hyperparameters.momentum,
+    hyperparameters.replicas_to_aggregate,
+    task.num_workers,
   )
-  return tf.gather(tf.constant(rates, tf.float32), row[0] - 1)
-
-
-def first_unread_batch(step, replicas_to_aggregate, num_workers):
-  """How many batches a replica has read by a step.
-
-  Exact for a single worker; others share the gradients about equally.
-  """
-  return (
-    step * tokens_per_step(replicas_to_aggregate, num_workers) // (num_workers)
+  contribution = sync_optimizer.contribute(
+    optimizer, loss, network, global_step, task.device
   )
+  measures = {
+    'loss': loss,
+    'accuracy': objective.accuracy(logits, labels),
+    'learning_rate': rate,
+    'gradient_norm': contribution.gradient_norm,
+    'dropped_gradients': contribution.dropped_gradients,
+  }
+  return optimizer, contribution.token, measures
 
 
-def tokens_per_step(replicas_to_aggregate, num_workers):
-  """How many gradients are computed in a step, those dropped included."""
-  return max(replicas_to_aggregate, num_workers)
+def _reading_variables_once(
+  device: str,
+) -> contextlib.AbstractContextManager[None]:
+  """Makes variables of which a worker fetches the value once in a gradient.
 
+  Otherwise a worker would fetch a variable from its ps for each use.
 
-class _SyncReplicas(v1.train.SyncReplicasOptimizer):
-  """The optimizer, whose thread in the chief ends quietly with the session.
+  Args:
+    device: of the worker; '' in a job of one process.
 
-  The queue of tokens stays open then. When the chief loses one of several ps
-  and makes a new session, it could not go on with a closed one on another ps.
-
-  Attributes:
-    gate: the `update_gate.UpdateGate`, once `apply_gradients` was called.
+  Returns:
+    A context manager for the code that makes the variables.
   """
-
-  @property
-  def gate(self):
-    return self._opt.gate
-
-  def get_init_tokens_op(self, num_tokens=-1):
-    return tf.group(super().get_init_tokens_op(num_tokens), self.gate.open)
-
-  @functools.cache  # noqa: B019 (a process makes one optimizer)
-  def get_chief_queue_runner(self):
-    runner = super().get_chief_queue_runner()
-    return v1.train.QueueRunner(
-      runner.queue,
-      runner.enqueue_ops,
-      close_op=tf.no_op(),
-      cancel_op=tf.no_op(),
-      queue_closed_exception_types=(
-        tf.errors.OutOfRangeError,
-        tf.errors.CancelledError,
-      ),
-    )
+  return tf.variable_creator_scope(functools.partial(_make_variable, device))
 
 
-def _read_once(device, next_creator, **kwargs):
-  """Makes variables that a step fetches once from their ps, not once a use."""
+def _make_variable(
+  device: str, next_creator: Callable[..., tf.Variable], **kwargs: Any
+) -> tf.Variable:
+  """Makes a variable whose value is kept on a device during a gradient."""
   if device:
     kwargs['caching_device'] = device
   return next_creator(**kwargs)
-
-
-def _loss(logits, labels, network, weight_decay):
-  cross_entropy = tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits)
-  weights = [
-    variable
-    for path, variable in checkpoints.variables(network).items()
-    if path.endswith('/w')
-  ]
-  decay = tf.add_n([tf.nn.l2_loss(weight) for weight in weights])
-  return tf.reduce_mean(cross_entropy) + weight_decay * decay
-
-
-def _train(optimizer, loss, network, global_step, device):
-  """The op that contributes a gradient.
-
-  Returns:
-    (the next token, the gradient's norm, the number of dropped gradients).
-  """
-  gradients, variables = zip(
-    *optimizer.compute_gradients(loss, network.trainable_variables)
-  )
-  norm = tf.linalg.global_norm(gradients)
-  finite = v1.Assert(
-    tf.math.is_finite(loss) & tf.math.is_finite(norm),
-    [NOT_FINITE, 'loss', loss, 'norm', norm],
-  )
-  with tf.control_dependencies(gradients):
-    last_token, dropped = _count_if_stale(global_step, device)
-  # Nothing of a gradient that is not finite reaches the ps.
-  with tf.control_dependencies([finite, dropped]):
-    gradients = [tf.identity(gradient) for gradient in gradients]
-  wait = optimizer.apply_gradients(zip(gradients, variables), global_step)
-  # Else TensorFlow complains, at length, if no session is made after all.
-  optimizer.ready_for_local_init_op.mark_used()
-  token = tf.identity(wait)
-  moving_averages = v1.get_collection(v1.GraphKeys.UPDATE_OPS)
-  remember = last_token.assign(token, read_value=False)
-  with tf.control_dependencies([remember, *moving_averages]):
-    return tf.identity(token), norm, dropped
-
-
-def _count_if_stale(global_step, device):
-  """Counts the gradient at hand if the accumulators are going to drop it.
-
-  Returns:
-    (variable of this replica that is to hold the last token, the count).
-  """
-  count = tf.Variable(
-    0, trainable=False, dtype=tf.int64, name='dropped_gradients'
-  )
-  with tf.device(device), tf.control_dependencies(None):
-    last_token = v1.Variable(
-      global_step.read_value,
-      trainable=False,
-      collections=[v1.GraphKeys.LOCAL_VARIABLES],
-      name='last_token',
-    )
-  stale = global_step.read_value() > last_token.read_value()
-  return last_token, count.assign_add(tf.cast(stale, tf.int64)).read_value()

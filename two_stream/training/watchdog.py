@@ -1,7 +1,7 @@
-"""A thread beside training: signals and standstills.
+"""A thread beside training, which listens for signals and notices standstills.
 
 TensorFlow's calls do not return while a replica waits for the others, and
-Python's signal handlers do not run before they do. So a second thread listens.
+Python runs no signal handler before they return. So a second thread listens.
 """
 
 import contextlib
@@ -12,87 +12,109 @@ import signal
 import socket
 import threading
 import time
+from collections.abc import Callable, Iterator
 
 _SIGNALS = (signal.SIGTERM, signal.SIGINT)
 _POLL_SECONDS = 1.0
-# Schedulers send SIGKILL 30 s after SIGTERM.
+# How long the main thread may take to stop after a signal. Then this thread
+# saves a checkpoint and ends the process. Schedulers send SIGKILL 30 s after
+# SIGTERM.
 _PATIENCE_SECONDS = 10
 
 
-class Watch:
-  """What the thread and training tell each other.
+class Watchdog:
+  """What the second thread and training tell each other.
 
   Attributes:
-    signalled: threading.Event; set when the process is asked to stop.
-    signal_number: by which signal.
-    save: None, or what saves a checkpoint from outside of the training loop.
+    signalled: an event, which is set when the process is asked to stop.
+    signal_number: the number of the signal that asked; None before that.
+    save_checkpoint: a function that saves a checkpoint while the main thread
+      waits for others; None if this process saves none.
   """
 
-  def __init__(self, stall_seconds=None, explain=None):
-    """Makes the watch.
+  signal_number: int | None
+  save_checkpoint: Callable[[], None] | None
+
+  def __init__(
+    self,
+    stall_seconds: float | None = None,
+    explain: Callable[[float], str] | None = None,
+  ):
+    """Makes the watchdog.
 
     Args:
-      stall_seconds: after how long without progress to log; None: never.
-      explain: function: seconds -> what to log.
+      stall_seconds: after how many seconds without progress to log a warning;
+        None if there shall be no warnings.
+      explain: a function of the seconds without progress that returns the text
+        of the warning.
     """
     self.signalled = threading.Event()
     self.signal_number = None
-    self.save = None
+    self.save_checkpoint = None
     self._stall_seconds = stall_seconds
     self._explain = explain
-    self.progress()
+    self.note_progress()
 
-  def progress(self):
-    """Tells that something went on."""
-    self._last = self._last_told = time.monotonic()
+  def note_progress(self) -> None:
+    """Remembers that training made progress just now."""
+    self._last_progress = self._last_warning = time.monotonic()
 
   @contextlib.contextmanager
-  def running(self):
-    """Listens while the block runs; call it in the main thread."""
+  def running(self) -> Iterator[None]:
+    """Listens while the block runs. Only the main thread may call it."""
     receiver, sender = socket.socketpair()
     sender.setblocking(False)
     old_descriptor = signal.set_wakeup_fd(sender.fileno())
-    old_handlers = [signal.signal(each, lambda *_: None) for each in _SIGNALS]
+    # Python writes the number of a signal to the descriptor only if the signal
+    # has a handler.
+    old_handlers = {
+      number: signal.signal(number, lambda *_: None) for number in _SIGNALS
+    }
     stop = threading.Event()
     thread = threading.Thread(
       target=self._listen, args=(receiver, stop), daemon=True
     )
     thread.start()
     try:
-      yield self
+      yield
     finally:
       stop.set()
       thread.join()
-      for each, handler in zip(_SIGNALS, old_handlers):
-        signal.signal(each, handler)
+      for number, handler in old_handlers.items():
+        signal.signal(number, handler)
       signal.set_wakeup_fd(old_descriptor)
       receiver.close()
       sender.close()
 
-  def _listen(self, receiver, stop):
+  def _listen(self, receiver: socket.socket, stop: threading.Event) -> None:
+    """Waits for a signal, as the second thread."""
     while not stop.is_set():
       if select.select([receiver], [], [], _POLL_SECONDS)[0]:
-        self.signal_number = receiver.recv(1)[0]
+        number = receiver.recv(1)[0]
+        self.signal_number = number
         self.signalled.set()
-        logging.warning(
-          '%s: saving and stopping', signal.Signals(self.signal_number).name
-        )
+        logging.warning('%s: saving and stopping', signal.Signals(number).name)
         if not stop.wait(_PATIENCE_SECONDS):
-          self._leave()
+          self._save_and_exit(128 + number)
         return
-      self._look()
+      self._warn_of_standstill()
 
-  def _look(self):
+  def _warn_of_standstill(self) -> None:
+    """Logs a warning if there was no progress for too long."""
     now = time.monotonic()
-    if self._stall_seconds and now - self._last_told > self._stall_seconds:
-      self._last_told = now
-      logging.warning('%s', self._explain(now - self._last))
+    if (
+      self._stall_seconds
+      and self._explain
+      and now - self._last_warning > self._stall_seconds
+    ):
+      self._last_warning = now
+      logging.warning('%s', self._explain(now - self._last_progress))
 
-  def _leave(self):
-    """Saves and ends the process, whose main thread waits for others."""
-    if self.save is not None:
+  def _save_and_exit(self, status: int) -> None:
+    """Saves and ends the process, because its main thread waits for others."""
+    if self.save_checkpoint is not None:
       try:
-        self.save()
+        self.save_checkpoint()
       except Exception:
         logging.exception('the last checkpoint was not saved')
-    os._exit(128 + self.signal_number)
+    os._exit(status)

@@ -6,7 +6,7 @@ import tensorflow as tf
 
 from two_stream import errors
 from two_stream.records import record_index
-from two_stream.training import hooks
+from two_stream.training import reporting
 
 
 def test_too_many_damaged_records_name_the_last_of_them():
@@ -16,7 +16,7 @@ def test_too_many_damaged_records_name_the_last_of_them():
     offsets=np.arange(0, 400, 100),
     torn={},
   )
-  hook = hooks.ReportDamage(None, index, max_damaged=1)
+  hook = reporting.ReportDamage(None, index, max_damaged=1)
 
   def step(numbers, attempts):
     hook.after_run(

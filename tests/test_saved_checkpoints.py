@@ -1,0 +1,73 @@
+"""Which checkpoint a training continues from."""
+
+import pathlib
+import shutil
+
+import numpy as np
+import pytest
+import small_networks
+import tensorflow as tf
+
+from two_stream.networks import checkpoints
+from two_stream.training import saved_checkpoints
+
+
+@pytest.fixture(name='seven_classes', scope='module')
+def make_seven_classes(tmp_path_factory):
+  """A checkpoint of a small network."""
+  return small_networks.write(
+    tmp_path_factory.mktemp('seven'), 'rgb_imagenet', 7
+  )
+
+
+def test_the_newest_checkpoint_is_found_without_tensorflows_list(
+  seven_classes, tmp_path
+):
+  """By its number, and if it is a training checkpoint."""
+  for name in ('model.ckpt-9', 'model.ckpt-10', 'model.ckpt-best', 'b.ckpt-11'):
+    for suffix in ('.index', '.data-00000-of-00001'):
+      shutil.copy(f'{seven_classes}{suffix}', tmp_path / f'{name}{suffix}')
+  newest = str(tmp_path / 'model.ckpt-10')
+  assert saved_checkpoints.newest_whole(tmp_path) == newest
+  assert tf.train.latest_checkpoint(str(tmp_path)) == newest
+
+
+def test_a_checkpoint_that_is_not_finite_is_passed_over(
+  seven_classes, tmp_path, caplog
+):
+  """No training gets anywhere from it."""
+  folder = tmp_path / 'run[1]'
+  values = checkpoints.read(seven_classes)
+  checkpoints.write(values, folder / 'model.ckpt-1', 'RGB')
+  name = 'Conv3d_2b_1x1/batch_norm/beta'
+  values[name] = np.full_like(values[name], np.nan)
+  checkpoints.write(values, folder / 'model.ckpt-2', 'RGB')
+  assert saved_checkpoints.newest_whole(folder) == str(folder / 'model.ckpt-1')
+  assert f'model.ckpt-2 is skipped: {folder}/model.ckpt-2: ' in caplog.text
+  assert f'{name} is not finite (1 of 230 variables' in caplog.text
+
+
+def test_a_relative_folder_is_taken_by_the_working_folder(
+  seven_classes, tmp_path, monkeypatch
+):
+  monkeypatch.chdir(tmp_path)
+  folder = pathlib.Path('runs', 'rgb')
+  folder.mkdir(parents=True)
+  for step in (9, 10):
+    for suffix in ('.index', '.data-00000-of-00001'):
+      shutil.copy(
+        f'{seven_classes}{suffix}', f'{folder}/model.ckpt-{step}{suffix}'
+      )
+  newest = f'{tmp_path}/runs/rgb/model.ckpt-10'
+  assert saved_checkpoints.newest_whole(folder) == newest
+  assert saved_checkpoints.newest_whole(folder) == newest
+  monkeypatch.chdir('/')
+  state = tf.train.get_checkpoint_state(str(tmp_path / folder))
+  assert list(state.all_model_checkpoint_paths) == [
+    f'{tmp_path}/runs/rgb/model.ckpt-9',
+    newest,
+  ]
+
+
+def test_without_a_checkpoint_there_is_nothing_to_continue(tmp_path):
+  assert saved_checkpoints.newest_whole(tmp_path) is None

@@ -188,12 +188,12 @@ def test_no_whole_checkpoint_is_an_error_and_not_a_new_start(whole, tmp_path):
 
 def test_the_network_alone_is_exported_in_the_released_layout(whole):
   export, last = whole / 'export/model.ckpt', whole / 'model.ckpt-4'
-  assert checkpoints.describe(export) == (
-    small_training.CLASSES,
-    3,
-    small_training.WIDTH,
-    'RGB',
-    (),
+  assert checkpoints.describe(export) == checkpoints.Description(
+    num_classes=small_training.CLASSES,
+    channels=3,
+    depth_multiplier=small_training.WIDTH,
+    scope='RGB',
+    slots=(),
   )
   assert checkpoints.describe(last).slots == ('Momentum',)
   exported, trained = checkpoints.read(export), checkpoints.read(last)

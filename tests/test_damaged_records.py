@@ -190,6 +190,12 @@ def test_features_of_other_kinds_numbers_and_sizes(serialized, examples):
   @example({schema.FRAME_INDEX: None})
   @example({schema.FLOW_ENCODED: [image(200, 240, '.png')] * 9})
   @example({schema.FLOW_ENCODED: [image(448, 224, '.png')] * 9})
+  @example(
+    {
+      schema.FRAME_INDEX: [*range(10)],  # No flow is zero, so all are alike.
+      schema.FLOW_ENCODED: [image(226, 240, '.png')] * 9,
+    }
+  )
   @example({schema.RGB_ENCODED: [frames[0], *[IMAGES[2]] * 9]})
   @given(
     st.dictionaries(

@@ -153,7 +153,8 @@ def _decode_flow(view: View, encoded: tf.Tensor) -> tf.Tensor:
   def decode_png() -> tf.Tensor:
     x_above_y = tf.image.decode_png(encoded, channels=1)
     flow = tf.concat(tf.split(x_above_y, 2), -1)
-    return flow[view.top : view.top + _SIZE, view.left : view.left + _SIZE]
+    # Python's slices would silently give less of an image that is too small.
+    return tf.slice(flow, [view.top, view.left, 0], [_SIZE, _SIZE, 2])
 
   def zero() -> tf.Tensor:
     return tf.fill([_SIZE, _SIZE, 2], tf.constant(pixels.FLOW_ZERO, tf.uint8))

@@ -36,6 +36,12 @@ def batches(read, count, batch_size=1, turn=ALONE, first=0):
   return list(dataset.take(count).as_numpy_iterator())
 
 
+@pytest.fixture(name='alone', scope='module')
+def read_alone(index):
+  """Stream -> the first 20 clips of a single replica, in batches of one."""
+  return {stream: batches(reading(index, stream), 20) for stream in STREAMS}
+
+
 def whole_clip(index, record, stream):
   """A record's full frames in the network's range, by the NumPy reader."""
   dataset = tf.data.Dataset.from_tensors(record).flat_map(index.read)
@@ -67,10 +73,10 @@ def find(clip, whole, tolerance):
 
 
 @pytest.mark.parametrize('stream', STREAMS)
-def test_a_clip_is_one_window_crop_and_flip_of_its_record(index, stream):
+def test_a_clip_is_one_window_crop_and_flip_of_its_record(index, alone, stream):
   """And the flip swaps the labels of left and right."""
   flips = set()
-  for batch in batches(reading(index, stream), 6):
+  for batch in alone[stream][:6]:
     whole = whole_clip(index, batch['record'][0], stream)
     clip = clips.scale(batch['clip'][0], stream).numpy()
     ((*_, flipped),) = find(clip, whole, 2e-6)
@@ -81,7 +87,7 @@ def test_a_clip_is_one_window_crop_and_flip_of_its_record(index, stream):
   assert flips == {True, False}
 
 
-def test_both_streams_see_the_same_windows_crops_and_flips(index):
+def test_both_streams_see_the_same_windows_crops_and_flips(index, alone):
   places = {}
   for stream in STREAMS:
     places[stream] = [
@@ -90,7 +96,7 @@ def test_both_streams_see_the_same_windows_crops_and_flips(index):
         whole_clip(index, batch['record'][0], stream),
         2e-6,
       )
-      for batch in batches(reading(index, stream), 5)
+      for batch in alone[stream][:5]
     ]
   assert places['rgb'] == places['flow']
   starts, tops, lefts, _ = zip(*(place for (place,) in places['rgb']))
@@ -106,15 +112,14 @@ def test_a_class_that_cannot_be_flipped_is_not(index):
     assert batch['label'][0] == batch['record'][0] % 3
 
 
-def test_an_epoch_shows_every_record_once_and_each_in_another_order(index):
-  order = [batch['record'][0] for batch in batches(reading(index), 20)]
+def test_an_epoch_shows_every_record_once_and_each_in_another_order(alone):
+  order = [batch['record'][0] for batch in alone['rgb']]
   epochs = [order[i : i + 5] for i in range(0, 20, 5)]
   assert all(sorted(epoch) == [0, 1, 2, 3, 4] for epoch in epochs)
   assert len({tuple(epoch) for epoch in epochs}) > 1
 
 
-def test_replicas_take_turns_at_the_clips_of_one(index):
-  alone = batches(reading(index), 12)
+def test_replicas_take_turns_at_the_clips_of_one(index, alone):
   shared = [batches(reading(index), 2, 2, clips.Turn(i, 3)) for i in range(3)]
   for i, parts in enumerate(shared):
     numbers = np.concatenate([part['number'] for part in parts])
@@ -122,20 +127,21 @@ def test_replicas_take_turns_at_the_clips_of_one(index):
     for number, clip in zip(
       numbers, np.concatenate([p['clip'] for p in parts])
     ):
-      np.testing.assert_array_equal(clip, alone[number]['clip'][0])
+      np.testing.assert_array_equal(clip, alone['rgb'][number]['clip'][0])
 
 
-def test_reading_continues_at_any_batch(index):
-  from_start = batches(reading(index), 4, 2)
+def test_reading_continues_at_any_batch(index, alone):
   continued = batches(reading(index), 2, 2, first=2)
-  for ours, theirs in zip(continued, from_start[2:]):
-    for key, value in ours.items():
-      np.testing.assert_array_equal(value, theirs[key])
+  for number, batch in zip((4, 6), continued, strict=True):
+    first, second = alone['rgb'][number : number + 2]
+    for key, value in batch.items():
+      expected = np.concatenate([first[key], second[key]])
+      np.testing.assert_array_equal(value, expected)
 
 
-def test_another_seed_gives_other_clips(index):
-  ours = batches(reading(index, seed=1), 5)
-  theirs = batches(reading(index, seed=2), 5)
+def test_another_seed_gives_other_clips(index, alone):
+  ours = alone['rgb'][:5]
+  theirs = batches(reading(index, seed=1), 5)
   assert any((a['clip'] != b['clip']).any() for a, b in zip(ours, theirs))
 
 

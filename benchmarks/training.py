@@ -168,10 +168,10 @@ def random_clips(first_batch: tf.Tensor) -> tf.data.Dataset:
 def parameter_server() -> Iterator[tuple[cluster_task.ClusterTask, str]]:
   """Yields (task, target) of a worker whose ps is another process."""
   with socket.socket() as first, socket.socket() as second:
-    for each in (first, second):
-      each.bind(('127.0.0.1', 0))
+    for holder in (first, second):
+      holder.bind(('127.0.0.1', 0))
     ps, worker = (
-      f'127.0.0.1:{each.getsockname()[1]}' for each in (first, second)
+      f'127.0.0.1:{holder.getsockname()[1]}' for holder in (first, second)
     )
   task = cluster_task.ClusterTask(ps_hosts=(ps,), worker_hosts=(worker,))
   process = multiprocessing.get_context('spawn').Process(

@@ -1,4 +1,4 @@
-"""Replicas on parameter servers: which gradients make a step, where is what."""
+"""Replicas on parameter servers: which gradients make a step."""
 
 import collections
 import concurrent.futures

@@ -1,6 +1,6 @@
 """What a training tells its user: damaged records, progress and curves.
 
-These are hooks, too; see hooks.py.
+TensorFlow calls these hooks around each gradient, see hooks.py.
 """
 
 import logging
@@ -47,7 +47,7 @@ class ReportDamage(v1.train.SessionRunHook):
   def before_run(
     self, run_context: v1.train.SessionRunContext
   ) -> v1.train.SessionRunArgs:
-    """Asks of which records the clips are, and which records are damaged."""
+    """Asks which records the clips come from, and which are damaged."""
     del run_context
     batch = self._replica.batch
     return v1.train.SessionRunArgs([batch['record'], batch['attempts']])
@@ -111,7 +111,7 @@ class ShowProgress(v1.train.SessionRunHook):
   def after_create_session(
     self, session: v1.Session, coord: tf.train.Coordinator
   ) -> None:
-    """Moves the bar to the restored step, which may be back."""
+    """Moves the bar to the restored step, forward or back."""
     del coord
     step = int(session.run(self._replica.global_step))
     if self._bar is None:

@@ -24,8 +24,9 @@ class SyncReplicas(v1.train.SyncReplicasOptimizer):
   """The optimizer, whose thread in the chief ends quietly with the session.
 
   In TensorFlow's optimizer, that thread closes the queue of tokens when it
-  ends. If the chief lost one of several ps, it makes a new session, and cannot
-  go on if the queue is on another ps and closed. So the queue stays open here.
+  ends. But when the chief loses one of several ps, it begins a new session, in
+  which it needs the queue if that is on another ps. So here the queue stays
+  open.
 
   Attributes:
     gate: the `update_gate.UpdateGate`, once `apply_gradients` was called.

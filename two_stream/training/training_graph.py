@@ -89,7 +89,7 @@ def build(
       first_batch = v1.placeholder(tf.int64, [])
       iterator = v1.data.make_initializable_iterator(make_dataset(first_batch))
       batch.update(iterator.get_next())
-    # The step is not made there: a token needs its newest value.
+    # A token needs the newest value of the step, so the step is made before.
     with _reading_variables_once(task.device):
       logits, _ = network(
         clips.scale(batch['clip'], hyperparameters.stream),

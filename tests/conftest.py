@@ -8,6 +8,7 @@ from unittest import mock
 import numpy as np
 import pytest
 import reference
+import tensorflow as tf
 
 RELEASED = [
   'rgb_imagenet',
@@ -20,12 +21,13 @@ RELEASED = [
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_protocol(item):
-  """Lets only tests that are marked `process` start programs."""
+  """Lets only tests that are marked `process` start programs and servers."""
   with contextlib.ExitStack() as stack:
     if not item.get_closest_marker('process'):
       for owner, method in (
         (subprocess.Popen, '_execute_child'),
         (multiprocessing.process.BaseProcess, 'start'),
+        (tf.distribute.Server, '__init__'),
       ):
         stack.enter_context(mock.patch.object(owner, method, _refuse))
     return (yield)
@@ -33,8 +35,9 @@ def pytest_runtest_protocol(item):
 
 def _refuse(*unused_arguments, **unused_options):
   raise RuntimeError(
-    'this test starts a program: mark it with @pytest.mark.process, so that '
-    '`pytest -m "not slow and not process"` stays quick'
+    'this test starts a program or a server: mark it with '
+    '@pytest.mark.process, so that `pytest -m "not slow and not process"` '
+    'stays quick'
   )
 
 

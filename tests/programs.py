@@ -6,6 +6,7 @@ A test that starts a program needs the marker `process`.
 import contextlib
 import os
 import pathlib
+import socket
 import subprocess
 import sys
 import time
@@ -157,6 +158,15 @@ def is_running(pid: int) -> bool:
   except OSError:
     return False
   return stat.rpartition(')')[2].split()[0] != 'Z'
+
+
+def free_ports(count: int) -> list[int]:
+  """Returns so many ports of this machine that nobody uses at the moment."""
+  with contextlib.ExitStack() as stack:
+    sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
+    for each in sockets:
+      each.bind(('127.0.0.1', 0))
+    return [each.getsockname()[1] for each in sockets]
 
 
 def _environment(added: _Environment) -> dict[str, str]:

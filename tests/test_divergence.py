@@ -38,6 +38,7 @@ def largest_weights(path):
   }
 
 
+@pytest.mark.process
 def test_training_goes_on_as_the_advice_says(data, tmp_path, caplog):
   """Step 1 throws the weights far away, and all stays finite for some steps."""
   caplog.set_level('INFO')
@@ -60,6 +61,7 @@ def test_training_goes_on_as_the_advice_says(data, tmp_path, caplog):
     assert value < 2 * before[name] + 1, name
 
 
+@pytest.mark.process
 def test_a_network_that_went_wrong_in_the_last_step_is_not_exported(
   data, tmp_path
 ):

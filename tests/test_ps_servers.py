@@ -4,6 +4,7 @@ import concurrent.futures
 import dataclasses
 import socket
 
+import programs
 import pytest
 import tensorflow as tf
 
@@ -11,22 +12,14 @@ from two_stream import errors
 from two_stream.cluster import cluster_task
 from two_stream.training import ps_servers
 
+pytestmark = pytest.mark.process
+
 v1 = tf.compat.v1
-
-
-def free_ports(count):
-  sockets = [socket.socket() for _ in range(count)]
-  for holder in sockets:
-    holder.bind(('127.0.0.1', 0))
-  ports = [holder.getsockname()[1] for holder in sockets]
-  for holder in sockets:
-    holder.close()
-  return ports
 
 
 def tasks(num_workers):
   """The ps and the workers of a job on this machine."""
-  hosts = [f'127.0.0.1:{port}' for port in free_ports(1 + num_workers)]
+  hosts = [f'127.0.0.1:{port}' for port in programs.free_ports(1 + num_workers)]
   ps = cluster_task.ClusterTask(
     ps_hosts=tuple(hosts[:1]), worker_hosts=tuple(hosts[1:]), job_name='ps'
   )

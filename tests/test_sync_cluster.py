@@ -4,10 +4,10 @@ import collections
 import concurrent.futures
 import contextlib
 import dataclasses
-import socket
 import time
 
 import numpy as np
+import programs
 import pytest
 import small_records
 import small_training
@@ -24,6 +24,8 @@ from two_stream.training import (
   sync_replicas,
 )
 
+pytestmark = pytest.mark.process
+
 v1 = tf.compat.v1
 
 
@@ -34,21 +36,15 @@ def make_data(tmp_path_factory):
   return folder
 
 
-def free_ports(count):
-  with contextlib.ExitStack() as stack:
-    sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
-    for each in sockets:
-      each.bind(('127.0.0.1', 0))
-    return [each.getsockname()[1] for each in sockets]
-
-
 def start_cluster(num_workers, num_ps=1):
   """In-process servers.
 
   Returns:
     (tasks of the workers, their servers, all servers).
   """
-  hosts = [f'127.0.0.1:{port}' for port in free_ports(num_workers + num_ps)]
+  hosts = [
+    f'127.0.0.1:{port}' for port in programs.free_ports(num_workers + num_ps)
+  ]
   everyone = small_training.Unoptimized(
     ps_hosts=tuple(hosts[:num_ps]), worker_hosts=tuple(hosts[num_ps:])
   )

@@ -29,6 +29,8 @@ from two_stream.training import (
   training_graph,
 )
 
+pytestmark = pytest.mark.process  # Whole trainings.
+
 v1 = tf.compat.v1
 
 
@@ -244,7 +246,6 @@ def test_training_starts_from_an_image_network(data, tmp_path, caplog):
     assert (trained[name] != value).any()
 
 
-@pytest.mark.process
 def test_evaluate_sample_takes_what_training_exported(whole, tmp_path):
   """As it is, for a data directory."""
   clip = np.random.default_rng(1).uniform(

@@ -68,6 +68,7 @@ PROGRAMS = [
     TRAIN,
     'rgb/export/model.ckpt.index',
     'continuing from {here}/rgb/model.ckpt-1\n',
+    is_slow=True,
   ),
   Program(
     'evaluate_split.py',

@@ -83,7 +83,11 @@ def forward(clip_shape: Shape, dtype: str) -> tuple[Callable[[], Any], int]:
     scope='',
     slots=(),
   )
-  classify = classifier.Classifier(net, description, dtype)
+  values = {
+    path: variable.numpy()
+    for path, variable in checkpoints.variables(net).items()
+  }
+  classify = classifier.Classifier(values, description, dtype)
   return lambda: classify(clip), forward_operations(clip_shape)
 
 

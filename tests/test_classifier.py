@@ -60,38 +60,40 @@ def test_the_other_streams_checkpoint_is_refused(path):
 
 @pytest.fixture(name='small', scope='module')
 def make_small():
-  """A network of 1/16 width and its description."""
+  """The values of a network of 1/16 width, and its description."""
   net = i3d.InceptionI3d(3, depth_multiplier=1 / 16)
   net(tf.zeros([1, 9, 193, 193, 3]), is_training=False)
-  return net, checkpoints.Description(
+  values = {
+    path: variable.numpy()
+    for path, variable in checkpoints.variables(net).items()
+  }
+  return values, checkpoints.Description(
     num_classes=3, channels=3, depth_multiplier=1 / 16, scope='RGB', slots=()
   )
 
 
-def units(net):
-  return [unit for unit in net.submodules if isinstance(unit, i3d.Unit3D)]
-
-
 def test_weights_that_overflow_when_folded_are_refused(small):
-  net, description = small
-  unit = units(net)[0]
-  before = [variable.numpy() for variable in unit.variables]
-  unit.conv.w.assign(tf.fill(unit.conv.w.shape, 1e38))
-  unit.batch_norm.moving_variance.assign(0 * unit.batch_norm.moving_variance)
+  values, description = small
+  unit = 'Conv3d_1a_7x7'
+  w, variance = f'{unit}/conv_3d/w', f'{unit}/batch_norm/moving_variance'
+  values = {
+    **values,
+    w: np.full_like(values[w], 1e38),
+    variance: np.zeros_like(values[variance]),
+  }
   with pytest.raises(errors.InputError, match='my.ckpt: .* is not finite'):
-    classifier.Classifier(net, description, name='my.ckpt')
-  for variable, value in zip(unit.variables, before):
-    variable.assign(value)
+    classifier.Classifier(values, description, name='my.ckpt')
 
 
 def test_logits_that_are_not_finite_are_refused(small):
-  net, description = small
-  for unit in units(net):
-    if unit.batch_norm is None:
-      unit.conv.w.assign(tf.fill(unit.conv.w.shape, 3e38))
-    else:  # Features that are no zeros.
-      unit.batch_norm.beta.assign_add(tf.ones_like(unit.batch_norm.beta))
-  classify = classifier.Classifier(net, description, name='my.ckpt')
+  values, description = small
+  w = f'{checkpoints.LOGITS}/conv_3d/w'
+  values = {
+    path: value + 1 if path.endswith('beta') else value  # No features are 0.
+    for path, value in values.items()
+  }
+  values[w] = np.full_like(values[w], 3e38)
+  classify = classifier.Classifier(values, description, name='my.ckpt')
   with pytest.raises(errors.InputError, match='my.ckpt: logits are not finite'):
     classify(np.ones([1, 9, 224, 224, 3], np.float32))
 

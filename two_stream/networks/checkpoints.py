@@ -45,8 +45,8 @@ class Description:
 
 _WEIGHTS = '/conv_3d/w'
 _FIRST_WEIGHTS = f'Conv3d_1a_7x7{_WEIGHTS}'
-_LOGITS = 'Logits/Conv3d_0c_1x1'
-_LOGITS_WEIGHTS = f'{_LOGITS}{_WEIGHTS}'
+LOGITS = 'Logits/Conv3d_0c_1x1'
+_LOGITS_WEIGHTS = f'{LOGITS}{_WEIGHTS}'
 _NETWORK = 'inception_i3d'
 
 
@@ -85,6 +85,27 @@ def read(path: files.PathLike) -> dict[str, np.ndarray]:
   return _Reader(path).values()
 
 
+def read_network(
+  path: files.PathLike, scope: str | None = None
+) -> tuple[Description, dict[str, np.ndarray]]:
+  """Reads what a network is and the values of its variables.
+
+  Args:
+    path: the checkpoint's prefix.
+    scope: 'RGB' or 'Flow', the stream that the checkpoint must be of. None
+      accepts both.
+
+  Returns:
+    (the description, what `read` returns).
+
+  Raises:
+    InputError: `read` cannot use the checkpoint, or the checkpoint is of the
+      other stream.
+  """
+  reader = _Reader(path, scope)
+  return reader.description, reader.values()
+
+
 def restore(
   module: i3d.InceptionI3d, path: files.PathLike, scope: str | None = None
 ) -> None:
@@ -104,15 +125,9 @@ def restore(
       other stream, or variables are missing or have other shapes. The message
       names all of those variables.
   """
-  reader = _Reader(path)
-  description = reader.description
-  if scope and description.scope and scope != description.scope:
-    raise errors.InputError(
-      f'{path} is a {description.scope} checkpoint; the {scope} stream was '
-      'asked for'
-    )
+  reader = _Reader(path, scope)
   values = reader.values()
-  targets = variables(module, description.channels)
+  targets = variables(module, reader.description.channels)
   expected = {
     name: _stored_shape(name, variable.shape.as_list())
     for name, variable in targets.items()
@@ -177,7 +192,7 @@ class _Reader:
     description: the description of the network.
   """
 
-  def __init__(self, path: files.PathLike) -> None:
+  def __init__(self, path: files.PathLike, scope: str | None = None) -> None:
     self._file = checkpoint_files.load(path)
     self._prefix = self._find_prefix()
     self.tensors = {
@@ -189,6 +204,11 @@ class _Reader:
     self.description = _describe(self.tensors, self._prefix)
     self._shapes = _network_shapes(self.description)
     weight_checks.check_tensors(path, self._shapes, self.tensors)
+    found = self.description.scope
+    if scope and found and scope != found:
+      raise errors.InputError(
+        f'{path} is a {found} checkpoint; the {scope} stream was asked for'
+      )
 
   def values(self) -> dict[str, np.ndarray]:
     """Does what `checkpoints.read` does."""
@@ -258,7 +278,7 @@ def _network_shapes(description: Description) -> dict[str, list[int]]:
     for leaf in ('beta', 'moving_mean', weight_checks.VARIANCE):
       shapes[f'{unit}/batch_norm/{leaf}'] = shape[-1:]
   shapes[_LOGITS_WEIGHTS] = [1, 1, 1, features, description.num_classes]
-  shapes[f'{_LOGITS}/conv_3d/b'] = [description.num_classes]
+  shapes[f'{LOGITS}/conv_3d/b'] = [description.num_classes]
   return shapes
 
 

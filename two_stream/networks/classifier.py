@@ -11,19 +11,43 @@ runs in bfloat16, for which TensorFlow has no fused BatchNorm on CPUs.
     tf.saved_model.save(classify, 'rgb_saved_model')
 """
 
-import functools
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 import numpy as np
+import sonnet as snt
 import tensorflow as tf
 
 import i3d
 from two_stream import errors, files
-from two_stream.networks import batch_norm, checkpoints, weight_checks
-
-_FOLDED_UNIT = functools.partial(
-  i3d.Unit3D, use_batch_norm=False, use_bias=True
+from two_stream.networks import (
+  batch_norm,
+  checkpoints,
+  layers,
+  weight_checks,
 )
+
+
+class FoldedUnit(snt.Module):
+  """A convolution into which its BatchNorm is folded, and ReLU.
+
+  Attributes:
+    w: the weights of the convolution.
+    b: the bias.
+  """
+
+  def __init__(
+    self, w: tf.Tensor, b: tf.Tensor, stride: layers.Size, name: str
+  ) -> None:
+    super().__init__(name=name)
+    self.w = tf.Variable(w, name='w')
+    self.b = tf.Variable(b, name='b')
+    self._stride = stride
+
+  def __call__(self, inputs: tf.Tensor, is_training: bool) -> tf.Tensor:
+    """[B, T, H, W, C] -> [B, T/stride, H/stride, W/stride, channels]."""
+    del is_training
+    net = tf.nn.convolution(inputs, self.w, self._stride, 'SAME')
+    return tf.nn.relu(tf.nn.bias_add(net, self.b))
 
 
 class Classifier(tf.Module):
@@ -40,16 +64,16 @@ class Classifier(tf.Module):
 
   def __init__(
     self,
-    net: i3d.InceptionI3d,
+    values: Mapping[str, np.ndarray],
     description: checkpoints.Description,
     precision: str = 'float32',
     name: str = 'the network',
   ) -> None:
-    """Folds a network; the network itself stays as it is.
+    """Makes the folded network.
 
     Args:
-      net: the network, whose variables exist already.
-      description: its `checkpoints.Description`.
+      values: path in the network -> array, see `checkpoints.read`.
+      description: what kind of network it is.
       precision: of weights and activations, 'float32' or 'bfloat16'.
       name: what error messages call the network, such as its path.
 
@@ -59,7 +83,7 @@ class Classifier(tf.Module):
     super().__init__(name='classifier')
     self._network_name = name
     dtype = tf.as_dtype(precision)
-    network = fold(net, description, dtype)
+    network = fold(values, description, dtype)
     weight_checks.check_values(
       name, {v.name: v.numpy() for v in network.variables}
     )
@@ -157,43 +181,49 @@ def load(
   Raises:
     InputError: the checkpoint cannot be used.
   """
-  description = checkpoints.describe(path)
-  net = i3d.InceptionI3d(
-    description.num_classes, depth_multiplier=description.depth_multiplier
-  )
-  checkpoints.restore(net, path, scope)
-  return Classifier(net, description, precision, str(path))
+  description, values = checkpoints.read_network(path, scope)
+  return Classifier(values, description, precision, str(path))
 
 
 def fold(
-  net: i3d.InceptionI3d,
+  values: Mapping[str, np.ndarray],
   description: checkpoints.Description,
   dtype: tf.DType = tf.float32,
 ) -> i3d.InceptionI3d:
-  """Copies a network, with its BatchNorms folded into the convolutions.
+  """Makes a network whose BatchNorms are folded into the convolutions.
+
+  The units are made of their values. Nothing is initialized at random and
+  nothing is computed only to make variables, which would take seconds.
 
   Args:
-    net: the network, whose variables exist already.
-    description: its `checkpoints.Description`.
-    dtype: of the copy's weights. The logits are float32 in any case.
+    values: path in the network -> array, see `checkpoints.read`.
+    description: what kind of network it is.
+    dtype: of the weights. The logits are float32 in any case.
 
   Returns:
-    A network that gives the same logits for clips of `dtype`.
+    A network for clips of `dtype` that gives the logits of the plain network.
   """
+  paths = (path for path, _ in layers.convolutions(i3d.LAYERS))
+
+  def unit(
+    channels: int, kernel: layers.Size, stride: layers.Size, name: str
+  ) -> FoldedUnit:
+    del channels, kernel  # The values have them.
+    w, b = _folded_weights(next(paths), values)
+    return FoldedUnit(tf.cast(w, dtype), tf.cast(b, dtype), stride, name)
+
   folded = i3d.InceptionI3d(
     description.num_classes,
     depth_multiplier=description.depth_multiplier,
-    unit=_FOLDED_UNIT,
+    unit=unit,
   )
-  # Layers make their variables when they are called first, with any clip.
-  folded(
-    tf.zeros([1, i3d.MIN_FRAMES, 193, 193, description.channels], dtype),
-    is_training=False,
-  )
-  for source, target in zip(_units(net), _units(folded), strict=True):
-    w, b = _folded_weights(source)
-    target.conv.w.assign(tf.cast(w, target.conv.w.dtype))
-    target.conv.b.assign(tf.cast(b, target.conv.b.dtype))
+  logits = checkpoints.LOGITS
+  w = values[f'{logits}/conv_3d/w']
+  # The last unit makes its variables when it is called.
+  folded.logits_per_time(tf.zeros([1, *i3d.LOGITS_POOL, w.shape[-2]], dtype))
+  (last,) = [u for u in folded.submodules if isinstance(u, i3d.Unit3D)]
+  last.conv.w.assign(w)
+  last.conv.b.assign(values[f'{logits}/conv_3d/b'])
   return folded
 
 
@@ -206,16 +236,13 @@ def _check_length(clip: np.ndarray) -> None:
     )
 
 
-def _units(net: i3d.InceptionI3d) -> list[i3d.Unit3D]:
-  """Returns all units of a network, always in the same order."""
-  return [unit for unit in net.submodules if isinstance(unit, i3d.Unit3D)]
-
-
-def _folded_weights(unit: i3d.Unit3D) -> tuple[tf.Tensor, tf.Tensor]:
+def _folded_weights(
+  path: str, values: Mapping[str, np.ndarray]
+) -> tuple[tf.Tensor, tf.Tensor]:
   """Returns weights and bias of a unit without BatchNorm that does the same."""
-  norm = unit.batch_norm
-  if norm is None:
-    return unit.conv.w, unit.conv.b
-  scale = tf.math.rsqrt(norm.moving_variance + batch_norm.EPSILON)
-  offset = norm.beta - norm.moving_mean * scale
-  return unit.conv.w * scale, tf.reshape(offset, [-1])
+  beta, mean, variance = (
+    values[f'{path}/batch_norm/{leaf}'].reshape(-1)
+    for leaf in ('beta', 'moving_mean', 'moving_variance')
+  )
+  scale = tf.math.rsqrt(variance + batch_norm.EPSILON)
+  return values[f'{path}/conv_3d/w'] * scale, beta - mean * scale

@@ -30,14 +30,33 @@ def test_zero_and_the_bounds_are_exact():
   assert decoded.dtype == np.float32
 
 
-def test_x_lies_above_y_in_one_gray_image():
+def test_x_is_red_and_y_is_green_and_blue_is_empty():
   flow = np.zeros((6, 10, 2), np.float32)
   flow[..., 0], flow[..., 1] = 10, -5
   encoded = np.frombuffer(codecs.encode_flow(flow), np.uint8)
-  image = cv2.imdecode(encoded, cv2.IMREAD_UNCHANGED)
-  assert image.shape == (12, 10)
-  assert (image[:6] == 128 + 64).all()  # 63.5 rounds to the even code.
-  assert (image[6:] == 128 - 32).all()
+  image = cv2.imdecode(encoded, cv2.IMREAD_UNCHANGED)  # Blue, green, red.
+  assert image.shape == (6, 10, 3)
+  assert (image[..., 2] == 128 + 64).all()  # 63.5 rounds to the even code.
+  assert (image[..., 1] == 128 - 32).all()
+  assert not image[..., 0].any()
+
+
+def test_flow_takes_no_more_bytes_than_as_one_gray_image():
+  """What records held before: x above y, by OpenCV's own choice of options."""
+  rng = np.random.default_rng(0)
+  noise = rng.normal(0, 1, (256, 340, 2)).astype(np.float32)
+  flow = cv2.GaussianBlur(noise, (0, 0), 6) * 60
+  codes = np.rint(np.clip(flow, -20, 20) / 20 * 127).astype(int) + 128
+  gray = np.concatenate([codes[..., 0], codes[..., 1]]).astype(np.uint8)
+  size_before = len(cv2.imencode('.png', gray)[1])
+  assert len(codecs.encode_flow(flow)) < 1.05 * size_before
+
+
+def test_flow_as_jpeg_is_refused():
+  """MediaPipe writes it so, with other codes."""
+  encoded = cv2.imencode('.jpg', np.full((8, 8, 3), 128, np.uint8))[1]
+  with pytest.raises(errors.InputError, match='no PNG image'):
+    codecs.decode_flow(encoded.tobytes())
 
 
 def test_rgb_errs_by_less_than_two_grey_levels():
@@ -50,5 +69,5 @@ def test_rgb_errs_by_less_than_two_grey_levels():
 @pytest.mark.parametrize('decode', [codecs.decode_rgb, codecs.decode_flow])
 def test_damaged_images_are_refused(decode, encoded):
   """OpenCV raises an error of its own for no bytes at all."""
-  with pytest.raises(errors.InputError, match='does not decode'):
+  with pytest.raises(errors.InputError, match='does not decode|no PNG'):
     decode(encoded)

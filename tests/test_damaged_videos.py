@@ -6,7 +6,7 @@ import pool_tasks
 import pytest
 import small_videos
 
-from two_stream.preprocessing import one_video, worker_pool
+from two_stream.preprocessing import distinct_frames, worker_pool
 
 pytestmark = pytest.mark.process
 
@@ -17,7 +17,7 @@ CODECS = {'a.webm': 'VP90', 'a.mp4': 'mp4v', 'a.avi': 'MJPG'}
 def start_worker():
   """A function of a path that decodes it in a worker process."""
   with worker_pool.worker_pool(
-    pool_tasks.read_video, 1, 60, one_video.start_worker
+    pool_tasks.read_video, 1, 60, distinct_frames.use_one_thread
   ) as pool:
     yield lambda path: next(pool.map([path]))
 

@@ -1,5 +1,8 @@
 """Frames are picked by the rule of MediaPipe's resampler."""
 
+import math
+from fractions import Fraction
+
 import hypothesis
 import numpy as np
 from hypothesis import strategies as st
@@ -8,28 +11,24 @@ from two_stream.video import resampling
 
 
 def reference_resample(timestamps, frames_per_second):
-  """The rule tick by tick, in words: period, nearest, later, most recent."""
-  second = 10**6
+  """The rule tick by tick, in words: period, nearest, later, most recent.
 
-  def period(timestamp):
-    return (2 * timestamp * frames_per_second + second) // (2 * second)
-
+  Exact fractions; tick k lies k / frames_per_second after the first frame.
+  """
+  first = timestamps[0]
+  ticks = [
+    Fraction(timestamp - first, 10**6) * frames_per_second
+    for timestamp in timestamps
+  ]
+  period = [math.floor(tick + Fraction(1, 2)) for tick in ticks]
   shown = []
-  for tick in range(period(timestamps[0]), period(timestamps[-1]) + 1):
-    best = None
-    for i, timestamp in enumerate(timestamps):
-      if period(timestamp) != tick:
-        continue
-      distance = abs(timestamp * frames_per_second - tick * second)
-      if best is None or distance <= best[0]:
-        best = (distance, i)
-    if best is None:
-      best = max(
-        (timestamp, i)
-        for i, timestamp in enumerate(timestamps)
-        if period(timestamp) < tick
-      )
-    shown.append(best[1])
+  for k in range(period[-1] + 1):
+    inside = [i for i in range(len(ticks)) if period[i] == k]
+    if inside:
+      smallest = min(abs(ticks[i] - k) for i in inside)
+      shown.append(max(i for i in inside if abs(ticks[i] - k) == smallest))
+    else:
+      shown.append(max(i for i in range(len(ticks)) if period[i] < k))
   return shown
 
 
@@ -55,6 +54,15 @@ def test_resampling_equals_the_rule_word_by_word(
   shown = resampling.resample(timestamps, frames_per_second)
   expected = reference_resample(timestamps.tolist(), frames_per_second)
   assert shown.tolist() == expected
+
+
+def test_ticks_begin_at_the_first_frame():
+  """The video begins at 66.667 ms, which is no multiple of 40 ms."""
+  timestamps = [66_667, 100_000, 133_333, 166_667, 200_000, 233_333]
+  shown = resampling.resample(np.array(timestamps))
+  assert shown.tolist() == [0, 1, 2, 4, 5]
+  early = resampling.resample(np.array(timestamps) - 200_000)
+  assert early.tolist() == [0, 1, 2, 4, 5]
 
 
 def test_twelve_frames_a_second_repeat_every_frame_about_twice():

@@ -16,8 +16,6 @@ from typing import Any
 import cv2
 import numpy as np
 
-from two_stream import errors
-
 SHORT_SIDE = 256
 CROP_SIZE = 224
 
@@ -33,28 +31,24 @@ MAX_CLIP_BYTES = 512 * 2**20
 MAX_FRAMES = MAX_CLIP_BYTES // (CROP_SIZE * CROP_SIZE * 3)
 
 
-def resize(frame: np.ndarray, short_side: int = SHORT_SIDE) -> np.ndarray:
-  """Resizes a frame bilinearly, up or down, and keeps its aspect ratio.
+def resized(height: int, width: int, short_side: int) -> tuple[int, int]:
+  """Computes (height, width) of a frame whose smaller side is `short_side`."""
+  scale = short_side / min(height, width)
+  return (
+    max(short_side, round(height * scale)),
+    max(short_side, round(width * scale)),
+  )
+
+
+def resize_into(frame: np.ndarray, result: np.ndarray) -> None:
+  """Resizes a frame bilinearly, up or down.
 
   Args:
     frame: uint8 [H, W, 3].
-    short_side: pixels of the smaller side of the result.
-
-  Returns:
-    uint8 [H', W', 3].
-
-  Raises:
-    InputError: the result would be larger than `MAX_CLIP_BYTES`.
+    result: uint8 [H', W', 3], contiguous, which is overwritten.
   """
-  height, width = frame.shape[:2]
-  scale = short_side / min(height, width)
-  size = (
-    max(short_side, round(width * scale)),
-    max(short_side, round(height * scale)),
-  )
-  if size[0] * size[1] * 3 > MAX_CLIP_BYTES:
-    raise errors.InputError(f'a frame of {width} x {height} is no video frame')
-  return cv2.resize(frame, size, interpolation=cv2.INTER_LINEAR)
+  size = result.shape[1::-1]
+  cv2.resize(frame, size, dst=result, interpolation=cv2.INTER_LINEAR)
 
 
 def center_corner(height: Any, width: Any) -> tuple[Any, Any]:

@@ -1,59 +1,26 @@
-"""Decodes video files to frames with their times.
+"""Decodes a video file to RGB frames with their times.
 
 The files come from anywhere, so a damaged, mistaken or hostile one must end
 with an error that names the file: it must not crash the program, take all
-memory, or make the decoder open other files.
+memory, or make the decoder open other files. What was mended, left out or found
+damaged is told with the frames.
 """
 
-import contextlib
-import os
-from collections.abc import Iterator, Sequence
+import collections
+from collections.abc import Iterator
 from typing import NamedTuple
 
-import cv2
+import av
 import numpy as np
 
 from two_stream import errors, files
-from two_stream.video import pixels
+from two_stream.video import conversion, pixels, timeline, video_file
 
-# A longer video, or one with larger frames than 8K UHD, is refused. So is one
-# whose resized frames take more than `pixels.MAX_CLIP_BYTES`.
 MAX_SECONDS = 60
-MAX_SOURCE_PIXELS = 7680 * 4320
+RESCALED = 'frames change their size: scaled to that of the first'
 
-# The formats that are read, by FFmpeg's names. Their files hold their own
-# frames. A file of another format may be a list of files or addresses, which
-# FFmpeg would open.
-FORMATS = (
-  'apng',
-  'asf',
-  'avi',
-  'dv',
-  'flv',
-  'gif',
-  'ivf',
-  'm4v',
-  'matroska',
-  'mjpeg',
-  'mov',
-  'mpeg',
-  'mpegts',
-  'mpegvideo',
-  'mxf',
-  'nut',
-  'ogg',
-  'rm',
-  'yuv4mpegpipe',
-)
-_OPTIONS = 'OPENCV_FFMPEG_CAPTURE_OPTIONS'
-_ONLY_OWN_FRAMES = (
-  f'format_whitelist;{",".join(FORMATS)}|protocol_whitelist;file'
-)
-
-# A damaged file is reported by an exception, so the decoder need not write to
-# standard error.
-os.environ.setdefault('OPENCV_FFMPEG_LOGLEVEL', '-8')
-cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
+# A frame of which fewer fit in memory than this has an absurd shape.
+_FEWEST_FRAMES = 25
 
 
 class Video(NamedTuple):
@@ -61,151 +28,149 @@ class Video(NamedTuple):
 
   Attributes:
     frames: uint8 [N, H, W, 3], RGB, N >= 1.
-    timestamps: int64 [N], microseconds, strictly increasing.
-    truncated: whether the file ends before the duration that its header
-      claims, for instance because a download broke off. The decoder reports no
-      error for such a file.
+    timestamps: int64 [N], microseconds, strictly increasing: the file's own
+      presentation times where it has good ones.
+    damage: what is wrong with the file, for instance because a download broke
+      off; '' if it is whole.
+    notes: what was done to make a good clip of an unusual file, one sentence
+      each, the same sentence for all files of a kind.
   """
 
   frames: np.ndarray
   timestamps: np.ndarray
-  truncated: bool
+  damage: str
+  notes: tuple[str, ...]
 
 
 def read_video(
   path: files.PathLike,
   short_side: int = pixels.SHORT_SIDE,
   inside: files.PathLike | None = None,
+  max_seconds: float = MAX_SECONDS,
 ) -> Video:
   """Decodes a video and resizes each frame as it comes.
 
-  Like MediaPipe's resampler, this function drops frames whose timestamp does
-  not increase. Frames are turned upright if the file says so.
-
   Args:
-    path: a file of one of the `FORMATS`.
+    path: a file of one of the `video_file.FORMATS`.
     short_side: pixels of the smaller side of the frames returned.
     inside: a folder that no link may lead out of, or None.
+    max_seconds: where a longer video is cut.
 
   Returns:
     The frames with their times.
 
   Raises:
-    InputError: the file cannot be read, has no frame that decodes, or is
-      larger than the limits at the top of this module.
+    InputError: the file cannot be read, has no frame that decodes, or has
+      frames of an absurd size or shape.
   """
-  frames: list[np.ndarray] = []
-  timestamps: list[int] = []
-  with _open(path, inside) as capture:
-    for frame, timestamp in _decode(capture):
-      if timestamps and timestamp <= timestamps[-1]:
-        continue
-      frames.append(pixels.resize(frame, short_side)[..., ::-1])  # BGR to RGB
-      timestamps.append(timestamp)
-      _check_limits(path, frames, timestamps)
-    if not frames:
-      raise errors.InputError(f'{path}: no frame decodes; get the file again')
-    truncated = _ends_early(timestamps, capture)
-  return Video(np.stack(frames), np.array(timestamps, np.int64), truncated)
-
-
-@contextlib.contextmanager
-def _open(
-  path: files.PathLike, inside: files.PathLike | None
-) -> Iterator[cv2.VideoCapture]:
-  """Opens a regular file for decoding in one thread."""
-  with files.open_to_read(path, inside) as stream:
-    size = os.fstat(stream.fileno()).st_size
-    capture = _capture(stream.fileno())
+  clip = _Clip(path, short_side, max_seconds)
+  with video_file.open_video(path, inside) as source:
+    times = timeline.Timeline(source.frames_per_second)
+    converter = conversion.Converter()
     try:
-      _check_source(path, size, capture)
-      yield capture
-    finally:
-      capture.release()
+      for image, time in _images(source, times, converter):
+        if not clip.add(image, time):
+          break
+    except av.FFmpegError as error:
+      raise errors.InputError(
+        f'{path}: FFmpeg cannot convert its frames to RGB: {error}'
+      ) from error
+    if not clip.timestamps:
+      raise errors.InputError(f'{path}: no frame decodes; get the file again')
+    return Video(
+      clip.frames[: len(clip.timestamps)],
+      np.array(clip.timestamps, np.int64),
+      _describe_damage(source, clip),
+      (*converter.notes, *times.notes, *clip.notes),
+    )
 
 
-def _check_source(
-  path: files.PathLike, size: int, capture: cv2.VideoCapture
-) -> None:
-  """Raises InputError if a file is no video or its frames are too large.
+def _images(
+  source: video_file.VideoFile,
+  times: timeline.Timeline,
+  converter: conversion.Converter,
+) -> Iterator[tuple[np.ndarray, int]]:
+  """Yields RGB images, uint8 [H, W, 3], with their times in microseconds."""
+  waiting: collections.deque[int] = collections.deque()
+  for frame, seconds in source.decode():
+    time = times.place(seconds)
+    if time is None:
+      continue
+    waiting.append(time)
+    for image in converter.convert(frame):
+      yield image, waiting.popleft()
+  for image in converter.finish():
+    yield image, waiting.popleft()
 
-  Args:
-    path: the file.
-    size: how many bytes it has.
-    capture: its decoder.
+
+class _Clip:
+  """Frames as they come, resized, up to a limit of time and memory.
+
+  Attributes:
+    frames: uint8 [capacity, H, W, 3]. The memory of an array that is not
+      written yet is only reserved.
+    timestamps: those of the frames that are there.
+    notes: see `Video`.
+    is_cut: whether a frame was beyond the limits.
   """
-  if not capture.isOpened():
-    raise errors.InputError(
-      f'{path}: not a video ({size} bytes); WebM, MP4, AVI and other files '
-      'that hold their own frames are read'
+
+  def __init__(self, path: files.PathLike, short_side: int, max_seconds: float):
+    self.frames = np.empty((0, 0, 0, 3), np.uint8)
+    self.timestamps: list[int] = []
+    self.notes: list[str] = []
+    self.is_cut = False
+    self._path = path
+    self._short_side = short_side
+    self._max_seconds = max_seconds
+    self._source_shape: tuple[int, ...] = ()
+
+  def add(self, image: np.ndarray, time: int) -> bool:
+    """Takes the next frame; returns whether it was within the limits."""
+    if not self.timestamps:
+      self._reserve(image)
+    elif time - self.timestamps[0] >= self._max_seconds * 1_000_000 or len(
+      self.timestamps
+    ) == len(self.frames):
+      self.is_cut = True
+      self.notes.append(
+        f'longer than {self._max_seconds:g} seconds, or too large: cut'
+      )
+      return False
+    if image.shape != self._source_shape and RESCALED not in self.notes:
+      self.notes.append(RESCALED)
+    pixels.resize_into(image, self.frames[len(self.timestamps)])
+    self.timestamps.append(time)
+    return True
+
+  def _reserve(self, image: np.ndarray) -> None:
+    """Reserves memory for frames such as the first one."""
+    self._source_shape = image.shape
+    height, width = image.shape[:2]
+    height, width = pixels.resized(height, width, self._short_side)
+    longer = max(1, self._max_seconds / MAX_SECONDS)
+    capacity = int(pixels.MAX_CLIP_BYTES * longer) // (height * width * 3)
+    if capacity < _FEWEST_FRAMES:
+      raise errors.InputError(
+        f'{self._path}: frames of {image.shape[1]} x {image.shape[0]} pixels '
+        'are no video frames'
+      )
+    self.frames = np.empty((capacity, height, width, 3), np.uint8)
+
+
+def _describe_damage(source: video_file.VideoFile, clip: _Clip) -> str:
+  """Describes what is wrong with a file; returns '' if it is whole."""
+  num_frames = len(clip.timestamps)
+  found = []
+  if not clip.is_cut:
+    missing = source.missing_frames()
+    if missing:
+      found.append(
+        f'breaks off after {num_frames} of about {num_frames + missing} frames'
+      )
+    elif source.lacks_its_end():
+      found.append(f'breaks off after {num_frames} frames')
+  if source.num_errors:
+    found.append(
+      f'has decoding errors ({source.num_errors} in {num_frames} frames)'
     )
-  width = capture.get(cv2.CAP_PROP_FRAME_WIDTH)
-  height = capture.get(cv2.CAP_PROP_FRAME_HEIGHT)
-  if width * height > MAX_SOURCE_PIXELS:
-    raise errors.InputError(
-      f'{path}: frames of {width:.0f} x {height:.0f} pixels; make it smaller'
-    )
-
-
-def _capture(descriptor: int) -> cv2.VideoCapture:
-  """Makes the decoder of an open file.
-
-  The decoder opens the file by the name of its descriptor. OpenCV cannot take
-  that name for an address, a pattern or an option, and it is ASCII: OpenCV
-  crashes on other names. The options keep the decoder from opening other files.
-  """
-  before = os.environ.get(_OPTIONS)
-  os.environ[_OPTIONS] = _ONLY_OWN_FRAMES
-  try:
-    return cv2.VideoCapture(
-      f'/proc/self/fd/{descriptor}',
-      cv2.CAP_FFMPEG,
-      [cv2.CAP_PROP_N_THREADS, 1],
-    )
-  finally:
-    if before is None:
-      del os.environ[_OPTIONS]
-    else:
-      os.environ[_OPTIONS] = before
-
-
-def _check_limits(
-  path: files.PathLike, frames: Sequence[np.ndarray], timestamps: Sequence[int]
-) -> None:
-  """Raises InputError for a clip that is too long or changes its size."""
-  if frames[-1].shape != frames[0].shape:
-    raise errors.InputError(f'{path}: the frame size changes midway')
-  if (
-    timestamps[-1] - timestamps[0] > MAX_SECONDS * 1_000_000
-    or len(frames) * frames[0].nbytes > pixels.MAX_CLIP_BYTES
-  ):
-    raise errors.InputError(
-      f'{path}: longer than {MAX_SECONDS} seconds or '
-      f'{pixels.MAX_CLIP_BYTES >> 20} MiB of frames; cut it into clips first'
-    )
-
-
-def _decode(capture: cv2.VideoCapture) -> Iterator[tuple[np.ndarray, int]]:
-  """Yields (frame uint8 [H, W, 3] BGR, timestamp in microseconds)."""
-  while True:
-    decoded, frame = capture.read()
-    if not decoded:
-      return
-    yield frame, round(capture.get(cv2.CAP_PROP_POS_MSEC) * 1000)
-
-
-def _ends_early(timestamps: Sequence[int], capture: cv2.VideoCapture) -> bool:
-  """Returns whether frames are missing at the end of the file.
-
-  OpenCV computes the frame count as the duration that the container claims
-  times the average rate, so their quotient is that duration. The last frame is
-  taken to last as long as the longest one before it, and one frame more is
-  allowed for rounding.
-  """
-  rate = capture.get(cv2.CAP_PROP_FPS)
-  count = capture.get(cv2.CAP_PROP_FRAME_COUNT)
-  if rate <= 0 or count <= 0:
-    return False
-  duration = 1e6 * count / rate
-  longest = max(np.diff(timestamps), default=0)
-  return bool(timestamps[-1] + longest + 1e6 / rate < duration)
+  return ' and '.join(found)

@@ -20,11 +20,13 @@ def resample(
 ) -> np.ndarray:
   """Tells which frame each tick of a constant frame rate shows.
 
-  Time is cut into periods, which are centred on the ticks
-  k / frames_per_second. A tick shows the frame of its period that is nearest
+  The first tick lies at the first frame, as in MediaPipe, where the first
+  packet's time is the base unless another one is given
+  (packet_resampler_calculator.proto). Time is cut into periods, which are
+  centred on the ticks. A tick shows the frame of its period that is nearest
   to the tick. Of two frames equally near, the tick shows the later one. Where
-  a period has no frame, the tick repeats the most recent frame. The first tick
-  is that of the first frame's period, the last tick that of the last frame's.
+  a period has no frame, the tick repeats the most recent frame. The last tick
+  is that of the last frame's period.
 
   Args:
     timestamps: int64 [N], microseconds, strictly increasing, N >= 1.
@@ -33,7 +35,8 @@ def resample(
   Returns:
     int64 [K], non-decreasing: tick k shows frame `result[k]`.
   """
-  ticks = np.asarray(timestamps, np.int64) * frames_per_second
+  timestamps = np.asarray(timestamps, np.int64)
+  ticks = (timestamps - timestamps[0]) * frames_per_second
   periods = (ticks + _SECOND // 2) // _SECOND
   distances = np.abs(ticks - periods * _SECOND)
   later_first = -np.arange(len(ticks))
@@ -41,7 +44,7 @@ def resample(
   occupied, first = np.unique(periods[order], return_index=True)
   nearest = order[first]
 
-  every_period = np.arange(periods[0], periods[-1] + 1)
+  every_period = np.arange(periods[-1] + 1)
   most_recent = np.searchsorted(periods, every_period, side='right') - 1
-  most_recent[occupied - periods[0]] = nearest
+  most_recent[occupied] = nearest
   return most_recent

@@ -23,7 +23,7 @@ from absl import flags
 
 from two_stream import cli, errors
 from two_stream.datasets import data_set
-from two_stream.preprocessing import one_video, worker_pool
+from two_stream.preprocessing import distinct_frames, one_video, worker_pool
 from two_stream.records import schema
 from two_stream.video import codecs, pixels, tvl1
 
@@ -45,7 +45,7 @@ flags.DEFINE_list(
 TIMEOUT = 600  # Seconds for one video.
 # Step -> the modules and functions that do it.
 STEPS: dict[str, list[tuple[types.ModuleType, str]]] = {
-  'resize': [(pixels, 'resize')],
+  'resize': [(pixels, 'resize_into')],
   'flow': [(tvl1, 'optical_flow')],
   'encode': [(codecs, 'encode_rgb'), (codecs, 'encode_flow')],
 }
@@ -91,6 +91,7 @@ def find_videos(folder: str) -> list[one_video.Source]:
       videos_dir=folder,
       sample=data_set.Sample(id=path.stem, path=path.name, label=None),
       label_index=None,
+      data_set_name='benchmark',
     )
     for path in paths
   ]
@@ -104,7 +105,7 @@ def time_workers(
   The workers have encoded a video each before the time starts.
   """
   with worker_pool.worker_pool(
-    one_video.encode_video, num_workers, TIMEOUT, one_video.start_worker
+    one_video.encode_video, num_workers, TIMEOUT, distinct_frames.use_one_thread
   ) as pool:
     list(pool.map(sources[:1] * num_workers))
     start = time.perf_counter()
@@ -114,7 +115,7 @@ def time_workers(
     if isinstance(result, worker_pool.Failure):
       raise errors.InputError(result.reason)
   num_flows = sum(
-    len(result.feature_lists[schema.FLOW_ENCODED]) for result in results
+    len(result.feature_lists.get(schema.FLOW_ENCODED, [])) for result in results
   )
   return elapsed, num_flows
 
@@ -124,7 +125,7 @@ def time_steps(sources: list[one_video.Source]) -> dict[str, float]:
 
   What belongs to no other step counts as decoding.
   """
-  one_video.start_worker()
+  distinct_frames.use_one_thread()
   one_video.encode_video(sources[0])
   with step_timers() as seconds:
     start = time.perf_counter()

@@ -76,16 +76,16 @@ def read_and_count(path: str | os.PathLike[str]) -> tuple[int, int]:
   read_video(path)
   threads, descriptors = _count('task'), _count('fd')
   most: list[int] = []
-  resize = pixels.resize
+  resize = pixels.resize_into
 
   def count_and_resize(*arguments: Any) -> Any:
     most.append(_count('task'))
     return resize(*arguments)
 
-  pixels.resize = count_and_resize
+  pixels.resize_into = count_and_resize
   for _ in range(20):
     read_video(path)
-  pixels.resize = resize
+  pixels.resize_into = resize
   return max(most) - threads, _count('fd') - descriptors
 
 

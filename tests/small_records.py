@@ -43,6 +43,9 @@ def record() -> schema.Record:
       schema.DATA_PATH: [b'78687.webm'],
       schema.LABEL_INDEX: [26],
       schema.LABEL_STRING: [b'Holding something'],
+      schema.LABEL_TEXT: [b'Holding something'],
+      schema.DATA_SET: [b'something_something_v2'],
+      schema.FRAME_RATE: [25.0],
       schema.PARAMETERS: [b'{}'],
     },
   )

@@ -18,7 +18,7 @@ import small_videos
 import preprocess_ssv2
 from two_stream import errors
 from two_stream.datasets import label_map, something_something
-from two_stream.preprocessing import many_videos, task_share
+from two_stream.preprocessing import clip_settings, many_videos, task_share
 from two_stream.records import framing, schema, shard_folder, shards, tfrecords
 
 pytestmark = pytest.mark.process
@@ -58,20 +58,23 @@ def make_good_videos(tmp_path_factory):
   return folder
 
 
+SMALL = clip_settings.Settings(short_side=48)
+
+
 def make_job(data, output_dir, **changes):
-  settings = {
+  arguments = {
     'data_set': something_something.read(
       data / 'labels', ('train', 'validation')
     ),
     'videos_dir': data / 'videos',
     'output_dir': output_dir,
     'num_workers': 2,
-    'short_side': 48,
+    'settings': SMALL,
     'shard_size': SHARD_SIZE,
     'video_timeout': WAIT,
     **changes,
   }
-  return many_videos.PreprocessingJob(**settings)
+  return many_videos.PreprocessingJob(**arguments)
 
 
 @pytest.fixture(name='undisturbed', scope='module')
@@ -290,7 +293,15 @@ def test_the_summary_counts_the_records_that_are_there(good, tmp_path, caplog):
 
 
 def test_other_settings_on_an_old_folder_are_refused(good, undisturbed):
-  for changes in ({'frames_per_second': None}, {'shard_size': 1}):
+  changed_settings = (
+    {'frames_per_second': None},
+    {'streams': ('rgb',)},
+    {'max_seconds': 30},
+  )
+  for changes in (
+    {'shard_size': 1},
+    *({'settings': dataclasses.replace(SMALL, **c)} for c in changed_settings),
+  ):
     with pytest.raises(
       errors.InputError, match=r'parameters\.json: the shards'
     ):
@@ -312,6 +323,7 @@ def program(job, prologue='', arguments=''):
   return (
     'from two_stream.datasets.data_set import DataSet, Sample\n'
     'from two_stream.preprocessing import many_videos\n'
+    'from two_stream.preprocessing.clip_settings import Settings\n'
     f'from two_stream.preprocessing.task_share import TaskShare\n{prologue}\n'
     f'many_videos.run(many_videos.{job}{arguments})'
   )

@@ -1,5 +1,6 @@
 """One video becomes a two-stream clip, in process or as a record."""
 
+import dataclasses
 import json
 import os
 
@@ -9,7 +10,12 @@ import small_videos
 
 from two_stream import errors
 from two_stream.datasets import data_set
-from two_stream.preprocessing import one_video, worker_pool
+from two_stream.preprocessing import (
+  clip_settings,
+  distinct_frames,
+  one_video,
+  worker_pool,
+)
 from two_stream.records import schema, tfrecords
 from two_stream.video import pixels, reader, resampling
 
@@ -25,22 +31,32 @@ def write_videos(tmp_path_factory):
   return folder
 
 
-def source(videos, name='good', label='Holding something', **changes):
-  settings = {
+SMALL = clip_settings.Settings(short_side=48)
+
+
+def source(
+  videos, name='good', label='Holding something', how=SMALL, **changes
+):
+  arguments = {
     'videos_dir': str(videos),
     'sample': data_set.Sample(id=name, path=f'{name}.webm', label=label),
     'label_index': 3,
-    'short_side': 48,
+    'data_set_name': 'something_something_v2',
+    'settings': how,
     **changes,
   }
-  return one_video.Source(**settings)
+  return one_video.Source(**arguments)
+
+
+def small(**changes):
+  return dataclasses.replace(SMALL, **changes)
 
 
 def test_the_record_of_a_video_reads_back_as_its_clip(videos):
   record = one_video.encode_video(source(videos))
   stored = tfrecords.deserialize(tfrecords.serialize(record))
   rgb, flow = schema.read_clip(stored)
-  frames, timestamps, _ = reader.read_video(videos / 'good.webm', short_side=48)
+  frames, timestamps, *_ = reader.read_video(videos / 'good.webm', 48)
   shown = resampling.resample(timestamps)
   assert len(rgb) == len(flow) == len(shown) - 1 == 19
   expected = pixels.scale_rgb(frames[shown[:-1]])
@@ -65,13 +81,17 @@ def test_each_distinct_frame_is_stored_once_with_its_time(videos):
 
 
 def test_frames_that_no_tick_shows_are_not_stored(videos):
-  record = one_video.encode_video(source(videos, frames_per_second=6))
+  record = one_video.encode_video(
+    source(videos, how=small(frames_per_second=6))
+  )
   assert record.context[schema.FRAME_INDEX] == [0, 1, 2, 3, 4, 5]
   assert len(record.feature_lists[schema.RGB_ENCODED]) == 6
 
 
 def test_native_keeps_the_frames_as_they_are(videos):
-  record = one_video.encode_video(source(videos, frames_per_second=None))
+  record = one_video.encode_video(
+    source(videos, how=small(frames_per_second=None))
+  )
   assert record.context[schema.FRAME_INDEX] == list(range(10))
   parameters = json.loads(record.context[schema.PARAMETERS][0])
   assert parameters['frames_per_second'] == 'native'
@@ -83,6 +103,11 @@ def test_the_record_tells_how_it_was_made(videos):
   assert record.context[schema.DATA_PATH] == [b'good.webm']
   assert record.context[schema.LABEL_INDEX] == [3]
   assert record.context[schema.LABEL_STRING] == [b'Holding something']
+  assert record.context[schema.LABEL_TEXT] == [b'Holding something']
+  assert record.context[schema.DATA_SET] == [b'something_something_v2']
+  assert record.context[schema.FRAME_RATE] == [25.0]
+  assert record.context[schema.START] == [0]
+  assert record.context[schema.END] == [750_000]  # The tenth frame.
   parameters = json.loads(record.context[schema.PARAMETERS][0])
   assert parameters['frames_per_second'] == 25
   assert parameters['short_side'] == 48
@@ -96,6 +121,7 @@ def test_a_video_without_a_public_label_has_none(videos):
   record = one_video.encode_video(source(videos, label=None, label_index=None))
   assert schema.LABEL_INDEX not in record.context
   assert schema.LABEL_STRING not in record.context
+  assert schema.LABEL_TEXT not in record.context
 
 
 def test_unusable_videos_are_refused_with_the_reason(videos):
@@ -129,47 +155,35 @@ def test_links_cannot_leave_the_folder(videos, tmp_path):
   assert one_video.encode_video(source(folder, 'in'))
 
 
-def test_the_clip_for_the_network_has_both_streams(monkeypatch, videos):
-  monkeypatch.setattr(pixels, 'SHORT_SIDE', 48)
-  monkeypatch.setattr(pixels, 'CROP_SIZE', 32)
-  rgb, flow = one_video.clip_from_video(videos / 'good.webm')
-  assert rgb.shape == (1, 19, 32, 32, 3)
-  assert flow.shape == (1, 19, 32, 32, 2)
-  assert rgb.dtype == flow.dtype == np.float32
-  # The same clip read from a record, cropped, but for what compression loses.
-  stored = one_video.encode_video(source(videos))
-  stored = tfrecords.deserialize(tfrecords.serialize(stored))
-  stored_rgb, stored_flow = map(pixels.center_crop, schema.read_clip(stored))
-  assert np.abs(rgb[0] - stored_rgb).mean() * 127.5 < 2
-  assert np.abs(flow[0] - stored_flow).max() <= 0.5 / 127 + 1e-6
-
-
-def test_a_clip_of_too_many_frames_is_refused(monkeypatch, videos):
-  """A high rate shows few frames very often."""
-  monkeypatch.setattr(pixels, 'MAX_FRAMES', 19)
-  with pytest.raises(errors.InputError, match='20 frames at 25 a second'):
-    one_video.clip_from_video(videos / 'good.webm')
-
-
 @pytest.mark.process
 def test_a_folder_whose_name_is_no_text_is_read(tmp_path):
   folder = tmp_path / os.fsdecode(b'\xff\n')
   folder.mkdir()
   small_videos.write_video(tmp_path / 'a.webm').rename(folder / 'a.webm')
   with worker_pool.worker_pool(
-    one_video.encode_video, 1, 60, one_video.start_worker
+    one_video.encode_video, 1, 60, distinct_frames.use_one_thread
   ) as pool:
     (record,) = pool.map([source(folder, 'a')])
   assert record.context[schema.ID] == [b'a']
 
 
-def test_the_clip_is_224_pixels_of_256(tmp_path):
-  frames = small_videos.textured_frames(3, size=(320, 240), step=4)
-  path = small_videos.write_video(tmp_path / 'a.webm', frames)
-  rgb, flow = one_video.clip_from_video(path, frames_per_second=None)
-  assert rgb.shape == (1, 2, 224, 224, 3)
-  assert flow.shape == (1, 2, 224, 224, 2)
-  assert -1 <= rgb.min() < rgb.max() <= 1
-  pixels = 4 * 256 / 240
-  assert np.median(flow[..., 0]) == pytest.approx(pixels / 20, abs=0.01)
-  assert np.median(flow[..., 1]) == pytest.approx(0, abs=0.01)
+def test_a_record_of_rgb_alone_has_no_flow(videos):
+  record = one_video.encode_video(source(videos, how=small(streams=('rgb',))))
+  both = one_video.encode_video(source(videos))
+  assert not [key for key in record.context if 'FLOW' in key]
+  assert not [key for key in record.feature_lists if 'FLOW' in key]
+  for key in (schema.RGB_ENCODED, schema.RGB_TIMESTAMP):
+    assert record.feature_lists[key] == both.feature_lists[key]
+  assert record.context[schema.FRAME_INDEX] == both.context[schema.FRAME_INDEX]
+
+
+def test_a_record_tells_what_was_done_to_an_unusual_video(videos):
+  cut = one_video.encode_video(source(videos, how=small(max_seconds=0.5)))
+  assert schema.notes(cut) == ['longer than 0.5 seconds, or too large: cut']
+  damaged = one_video.encode_video(
+    source(videos, 'truncated', keep_truncated=True)
+  )
+  assert schema.notes(damaged) == [one_video.DAMAGED]
+  (damage,) = damaged.context[schema.DAMAGE]
+  assert damage.startswith(b'breaks off after')
+  assert schema.notes(one_video.encode_video(source(videos))) == []

@@ -5,7 +5,7 @@ import small_records
 import tensorflow as tf
 
 from two_stream import errors
-from two_stream.records import record_index, tfrecords
+from two_stream.records import record_index, schema, tfrecords
 
 CONTENTS = ((b'a' * 100, b''), (b'c' * 3000,), ())
 
@@ -81,9 +81,32 @@ def test_shards_without_a_record_are_refused(paths):
 
 def test_a_split_must_be_whole(tmp_path):
   paths = small_records.write(tmp_path)
-  index = record_index.of_split(tmp_path, 'train')
+  index = record_index.of_split(tmp_path, 'train', ['rgb', 'flow'])
   assert index.paths == [str(path) for path in paths]
   assert len(index) == 5
   paths[0].unlink()
   with pytest.raises(errors.InputError, match='has 1 of 2 train shards'):
-    record_index.of_split(tmp_path, 'train')
+    record_index.of_split(tmp_path, 'train', ['rgb', 'flow'])
+
+
+def write_without_flow(folder, **more_features):
+  record = small_records.record()
+  lists = dict(record.feature_lists)
+  del lists[schema.FLOW_ENCODED]
+  record = record._replace(feature_lists={**lists, **more_features})
+  tfrecords.write_shard(
+    folder / 'train-00000-of-00001.tfrecord', [tfrecords.serialize(record)]
+  )
+
+
+def test_records_of_rgb_alone_serve_rgb_alone(tmp_path):
+  write_without_flow(tmp_path)
+  assert len(record_index.of_split(tmp_path, 'train', ['rgb'])) == 1
+  with pytest.raises(errors.InputError, match=r'tfrecord: has no optical flow'):
+    record_index.of_split(tmp_path, 'train', ['rgb', 'flow'])
+
+
+def test_records_of_an_older_version_are_refused(tmp_path):
+  write_without_flow(tmp_path, **{'forward_flow/encoded': [b'gray']})
+  with pytest.raises(errors.InputError, match='make the records again'):
+    record_index.of_split(tmp_path, 'train', ['rgb'])

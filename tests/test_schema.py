@@ -47,5 +47,23 @@ def test_a_window_decodes_its_own_images_alone():
   record.feature_lists[schema.FLOW_ENCODED][2] = b'damaged'
   stored = tfrecords.deserialize(tfrecords.serialize(record))
   assert len(schema.read_clip(stored, 0, 5)[0]) == 5
-  with pytest.raises(errors.InputError, match='does not decode'):
+  with pytest.raises(errors.InputError, match='does not decode|no PNG'):
     schema.read_clip(stored)
+
+
+def test_records_that_cannot_serve_a_stream_are_refused_with_the_remedy():
+  record = small_records.record()
+  for stream in ('rgb', 'flow'):
+    schema.check_kind(record, stream)
+  lists = dict(record.feature_lists)
+  del lists[schema.FLOW_ENCODED]
+  rgb_alone = record._replace(feature_lists=lists)
+  schema.check_kind(rgb_alone, 'rgb')
+  with pytest.raises(errors.InputError, match=r'--streams=rgb,flow'):
+    schema.check_kind(rgb_alone, 'flow')
+  old = record._replace(
+    feature_lists={**lists, 'forward_flow/encoded': [b'gray']}
+  )
+  for stream in ('rgb', 'flow'):
+    with pytest.raises(errors.InputError, match='older version'):
+      schema.check_kind(old, stream)

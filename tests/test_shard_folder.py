@@ -8,7 +8,7 @@ import small_records
 
 from two_stream import errors
 from two_stream.datasets import data_set, label_map
-from two_stream.preprocessing import one_video
+from two_stream.preprocessing import clip_settings
 from two_stream.records import shard_folder, shards
 
 
@@ -96,7 +96,7 @@ def test_what_was_made_otherwise_is_refused(folder, plan):
     'train', [sample('0', 'b'), *SAMPLES[1:]], shard_size=50
   )
   smaller = shards.plan('train', SAMPLES, shard_size=10)
-  for settings, names, new_plan, message in [
+  for parameters, names, new_plan, message in [
     (
       {'frames_per_second': 12},
       ['a', 'b'],
@@ -110,7 +110,7 @@ def test_what_was_made_otherwise_is_refused(folder, plan):
     (SETTINGS, ['a', 'b'], smaller, 'train: shards was 3 and is 11'),
   ]:
     with pytest.raises(errors.InputError, match=message):
-      folder.remember_parameters(settings, names, {'train': new_plan})
+      folder.remember_parameters(parameters, names, {'train': new_plan})
   assert label_map.read(folder.folder / 'label_map.txt') == ['a', 'b']
 
 
@@ -162,10 +162,12 @@ def test_a_label_map_that_is_not_that_of_the_shards_is_refused(folder, plan):
 
 
 # The parameters.json of a folder that was made before the file had a version.
-WITHOUT_VERSION = {
+MADE = {
   'parameters': {
     'frames_per_second': 25,
     'short_side': 256,
+    'streams': ['rgb', 'flow'],
+    'max_seconds': 60.0,
     'interpolation': 'bilinear',
     'jpeg_quality': 95,
     'flow_bound': 20.0,
@@ -206,15 +208,16 @@ WITHOUT_VERSION = {
 }
 
 
-def test_a_folder_made_before_there_were_versions_is_continued(tmp_path):
+def test_a_folder_of_this_version_is_continued(tmp_path):
   """Its digests are frozen: other code must still compute the same ones."""
   path = tmp_path / 'parameters.json'
-  path.write_text(json.dumps(WITHOUT_VERSION))
+  made = {'schema_version': 2, **MADE}
+  path.write_text(json.dumps(made))
   names = ['Dropping something', 'Holding something', 'Pushing \xe9']
   samples = [sample(str(i), names[i % 3]) for i in range(6)]
   unlabelled = [sample(str(i), None) for i in range(2)]
   shard_folder.ShardFolder(tmp_path).remember_parameters(
-    one_video.parameters(25, 256),
+    clip_settings.Settings().parameters(),
     names,
     {
       'train': shards.plan('train', samples, shard_size=3),
@@ -222,8 +225,17 @@ def test_a_folder_made_before_there_were_versions_is_continued(tmp_path):
     },
   )
   after = json.loads(path.read_text())
-  assert after == {'schema_version': 1, **WITHOUT_VERSION}
-  assert list(after['parameters']) == list(WITHOUT_VERSION['parameters'])
+  assert after == made
+  assert list(after['parameters']) == list(MADE['parameters'])
+
+
+@pytest.mark.parametrize('version', [{}, {'schema_version': 1}])
+def test_a_folder_of_an_older_version_is_refused(tmp_path, version):
+  """Its flow is gray, which other programs read wrongly."""
+  path = tmp_path / 'parameters.json'
+  path.write_text(json.dumps({**version, **MADE}))
+  with pytest.raises(errors.InputError, match='older version of this program'):
+    shard_folder.ShardFolder(tmp_path).remember_parameters(SETTINGS, [], {})
 
 
 def test_other_parts_of_the_videos_are_other_samples(tmp_path):

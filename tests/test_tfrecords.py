@@ -25,38 +25,51 @@ def test_an_outsider_reads_the_mediasequence_keys(tmp_path):
         'clip/data_path': tf.io.FixedLenFeature([], tf.string),
         'clip/label/index': tf.io.FixedLenFeature([], tf.int64),
         'clip/label/string': tf.io.FixedLenFeature([], tf.string),
+        'clip/label/text': tf.io.FixedLenFeature([], tf.string),
+        'clip/start/timestamp': tf.io.FixedLenFeature([], tf.int64),
+        'clip/end/timestamp': tf.io.FixedLenFeature([], tf.int64),
+        'example/dataset_name': tf.io.FixedLenFeature([], tf.string),
+        'image/frame_rate': tf.io.FixedLenFeature([], tf.float32),
         'image/format': tf.io.FixedLenFeature([], tf.string),
+        'FORWARD_FLOW/image/channels': tf.io.FixedLenFeature([], tf.int64),
         'image/height': tf.io.FixedLenFeature([], tf.int64),
         'image/width': tf.io.FixedLenFeature([], tf.int64),
       },
       sequence_features={
         'image/encoded': string_step,
         'image/timestamp': int_step,
-        'forward_flow/encoded': string_step,
-        'forward_flow/timestamp': int_step,
+        'FORWARD_FLOW/image/encoded': string_step,
+        'FORWARD_FLOW/image/timestamp': int_step,
       },
     )
   assert context['example/id'].numpy() == [b'78687']
   assert context['clip/data_path'].numpy() == [b'78687.webm']
   assert context['clip/label/index'].numpy() == [26]
   assert context['clip/label/string'].numpy() == [b'Holding something']
+  assert context['clip/label/text'].numpy() == [b'Holding something']
+  assert context['clip/start/timestamp'].numpy() == [0]
+  assert context['clip/end/timestamp'].numpy() == [250_000]
+  assert context['example/dataset_name'].numpy() == [b'something_something_v2']
+  assert context['image/frame_rate'].numpy() == [25]
+  assert context['FORWARD_FLOW/image/channels'].numpy() == [3]
   assert context['image/format'].numpy() == [b'JPEG']
   assert context['image/height'].numpy() == [48]
   assert context['image/width'].numpy() == [64]
   assert lengths['image/encoded'].numpy() == [4]
-  assert lengths['forward_flow/encoded'].numpy() == [3]
+  assert lengths['FORWARD_FLOW/image/encoded'].numpy() == [3]
   assert lists['image/timestamp'].numpy().tolist() == [
     [0, 83_000, 167_000, 250_000]
   ]
-  assert lists['forward_flow/timestamp'].numpy().tolist() == [
+  assert lists['FORWARD_FLOW/image/timestamp'].numpy().tolist() == [
     [0, 83_000, 167_000]
   ]
   image = tf.io.decode_jpeg(lists['image/encoded'][0, 2]).numpy()
   assert np.abs(image.astype(int) - frames[2]).mean() < 2
-  codes = tf.io.decode_png(lists['forward_flow/encoded'][0, 1]).numpy()
-  assert codes.shape == (96, 64, 1)
-  x = (codes[:48, :, 0].astype(float) - 128) * 20 / 127
-  np.testing.assert_allclose(x, np.clip(flows[1, ..., 0], -20, 20), atol=0.08)
+  codes = tf.io.decode_png(lists['FORWARD_FLOW/image/encoded'][0, 1]).numpy()
+  assert codes.shape == (48, 64, 3)
+  decoded = (codes[..., :2].astype(float) - 128) * 20 / 127
+  np.testing.assert_allclose(decoded, np.clip(flows[1], -20, 20), atol=0.08)
+  assert not codes[..., 2].any()
 
 
 def test_parsing_in_a_graph_gives_the_undecoded_clip():
@@ -136,3 +149,19 @@ def test_a_link_planted_before_tensorflow_opens_the_file_is_not_followed(
   monkeypatch.setattr(tf.io, 'TFRecordWriter', plant_and_open)
   tfrecords.write_shard(folder / 'shard', [b'a'])
   assert victim.read_bytes() == b'untouched'
+
+
+def test_records_of_other_programs_may_lack_all_but_frames():
+  """MediaPipe's and DMVR's: no path, no frame index, no flow, no id."""
+  record = small_records.record()
+  frames = record.feature_lists[schema.RGB_ENCODED]
+  bare = schema.Record(
+    context={'clip/label/index': [26], 'clip/label/text': [b'Holding']},
+    feature_lists={schema.RGB_ENCODED: frames},
+  )
+  parsed = tfrecords.parse(tf.constant(tfrecords.serialize(bare)))
+  assert parsed[schema.FRAME_INDEX].numpy().tolist() == [0, 1, 2, 3]
+  assert parsed[schema.LABEL_INDEX].numpy() == 26
+  assert parsed[schema.RGB_ENCODED].numpy().tolist() == frames
+  assert parsed[schema.FLOW_ENCODED].numpy().tolist() == []
+  assert parsed[schema.ID].numpy() == b''

@@ -10,7 +10,7 @@ import programs
 import pytest
 import small_videos
 
-from two_stream.preprocessing import one_video, worker_pool
+from two_stream.preprocessing import distinct_frames, worker_pool
 
 pytestmark = pytest.mark.process
 
@@ -89,7 +89,7 @@ def test_workers_that_cannot_start_end_the_run():
 
 def test_workers_have_no_tensorflow_and_one_thread():
   with worker_pool.worker_pool(
-    pool_tasks.describe_process, 1, 60, one_video.start_worker
+    pool_tasks.describe_process, 1, 60, distinct_frames.use_one_thread
   ) as pool:
     assert list(pool.map([0])) == [(0, False, 1)]
 
@@ -97,7 +97,7 @@ def test_workers_have_no_tensorflow_and_one_thread():
 def test_decoding_takes_no_more_threads_and_keeps_no_file_open(tmp_path):
   path = small_videos.write_video(tmp_path / 'a.webm')
   with worker_pool.worker_pool(
-    pool_tasks.read_and_count, 1, 60, one_video.start_worker
+    pool_tasks.read_and_count, 1, 60, distinct_frames.use_one_thread
   ) as pool:
     assert list(pool.map([path])) == [(0, 0)]
 

@@ -41,10 +41,12 @@ class DataSet:
   """The class names and the samples of a data set.
 
   Attributes:
+    name: what records call the data set, in letters, digits and underscores.
     class_names: the names in the order of the class indices, none twice.
     splits: name of a split, one of `SPLITS` -> its samples.
   """
 
+  name: str
   class_names: Sequence[str]
   splits: Mapping[str, Sequence[Sample]]
 

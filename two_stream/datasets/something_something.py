@@ -41,6 +41,7 @@ def read(
     InputError: a file is missing or malformed.
   """
   return data_set.DataSet(
+    name='something_something_v2',
     class_names=read_class_names(labels_dir),
     splits={split: read_samples(labels_dir, split) for split in splits},
   )

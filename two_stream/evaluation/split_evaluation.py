@@ -47,7 +47,10 @@ def compute(
   Raises:
     InputError: a file cannot be read or written, or changed while it was used.
   """
-  contents = split_logits.SplitShards(record_index.of_split(records_dir, split))
+  streams = {network.stream for network in networks}
+  contents = split_logits.SplitShards(
+    record_index.of_split(records_dir, split, streams)
+  )
   parts = {}
   with progress.bar(
     total=len(contents.index) * len(networks), unit='clip'
@@ -139,7 +142,7 @@ def _classify(
   elements = clips.test_clips(index, stream).as_numpy_iterator()
   for batch, logits in clip_batches.of_clips(classify, stream, elements):
     rows.extend(
-      (element['record'], _text(element['id']), element['label'], row)
+      (element['record'], _id(element, index), element['label'], row)
       for element, row in zip(batch, logits)
     )
     bar.update(len(batch))
@@ -149,5 +152,8 @@ def _classify(
   )
 
 
-def _text(encoded: bytes) -> str:
-  return encoded.decode(errors='replace')
+def _id(element: clip_batches.Element, index: record_index.RecordIndex) -> str:
+  """Returns the id of a clip; records of other programs may have none."""
+  if element['id']:
+    return element['id'].decode(errors='replace')
+  return f'{pathlib.Path(index.paths[0]).stem}-{element["record"]}'

@@ -6,6 +6,7 @@ shard at a time, so a shard's bytes do not depend on the number of workers, and
 a kill costs only the shard that is being written.
 """
 
+import collections
 import dataclasses
 import pathlib
 import sys
@@ -15,10 +16,15 @@ from typing import Any
 
 from two_stream import cli, errors, files
 from two_stream.datasets import data_set
-from two_stream.preprocessing import one_video, task_share, worker_pool
+from two_stream.preprocessing import (
+  clip_settings,
+  distinct_frames,
+  one_video,
+  task_share,
+  worker_pool,
+)
 from two_stream.records import schema, shard_folder, shards
 from two_stream.terminal import progress
-from two_stream.video import pixels, resampling
 
 SHARD_SIZE = 64
 VIDEO_TIMEOUT = 600.0
@@ -35,11 +41,10 @@ class PreprocessingJob:
     videos_dir: the folder that the samples' paths are relative to.
     output_dir: the folder of the shards, see shard_folder.py.
     num_workers: the number of worker processes.
-    frames_per_second: the rate of the clips, or None to keep the source's.
-    short_side: pixels of the frames' smaller side.
+    settings: how the clips are made.
     shard_size: the most videos of a shard.
     share: which of the shards are this run's.
-    keep_truncated: whether a file that breaks off is used up to that point.
+    keep_truncated: whether what can be decoded of a damaged file is used.
     video_timeout: seconds after which a video counts as failed.
   """
 
@@ -47,8 +52,7 @@ class PreprocessingJob:
   videos_dir: files.PathLike
   output_dir: files.PathLike
   num_workers: int = 1
-  frames_per_second: int | None = resampling.FRAMES_PER_SECOND
-  short_side: int = pixels.SHORT_SIDE
+  settings: clip_settings.Settings = clip_settings.Settings()
   shard_size: int = SHARD_SIZE
   share: task_share.TaskShare = task_share.TaskShare()
   keep_truncated: bool = False
@@ -96,7 +100,7 @@ def run(
   }
   folder = shard_folder.ShardFolder(job.output_dir)
   folder.remember_parameters(
-    one_video.parameters(job.frames_per_second, job.short_side),
+    job.settings.parameters(),
     job.data_set.class_names,
     plans,
   )
@@ -107,7 +111,7 @@ def run(
   num_complete = len(of_this_task) - len(unfinished)
   _report(f'{num_complete} of {len(of_this_task)} shards are complete')
   num_failed = _finish(job, unfinished, folder, encode)
-  return folder.summarize(one_video.versions()), num_failed
+  return folder.summarize(clip_settings.versions()), num_failed
 
 
 def _check_videos(videos_dir: files.PathLike, videos: data_set.DataSet) -> None:
@@ -174,7 +178,7 @@ def _finish(
       encode,
       min(job.num_workers, len(samples)),
       job.video_timeout,
-      one_video.start_worker,
+      distinct_frames.use_one_thread,
     ) as pool,
     ProgressOfVideos(len(samples)) as bar,
   ):
@@ -196,8 +200,8 @@ def _source(
     videos_dir=str(job.videos_dir),
     sample=sample,
     label_index=None if sample.label is None else index_of.get(sample.label),
-    frames_per_second=job.frames_per_second,
-    short_side=job.short_side,
+    data_set_name=job.data_set.name,
+    settings=job.settings,
     keep_truncated=job.keep_truncated,
   )
 
@@ -214,6 +218,7 @@ class ProgressOfVideos:
     )
     self._num_flows = 0
     self._num_failed = 0
+    self._notes: collections.Counter[str] = collections.Counter()
 
   def __enter__(self) -> 'ProgressOfVideos':
     return self
@@ -225,6 +230,8 @@ class ProgressOfVideos:
     traceback: TracebackType | None,
   ) -> None:
     self._bar.close()
+    for note, count in self._notes.most_common():
+      _report(f'{count} videos: {note}')
 
   def follow(
     self, results: Iterator[schema.Record | worker_pool.Failure]
@@ -234,7 +241,9 @@ class ProgressOfVideos:
       if isinstance(result, worker_pool.Failure):
         self._num_failed += 1
       else:
-        self._num_flows += len(result.feature_lists[schema.FLOW_ENCODED])
+        flows = result.feature_lists.get(schema.FLOW_ENCODED, [])
+        self._num_flows += len(flows)
+        self._notes.update(schema.notes(result))
       self._show()
       yield result
 

@@ -1,4 +1,4 @@
-"""One video becomes a two-stream clip: decode, resample, resize, TV-L1, encode.
+"""One video becomes a record: decode, resample, resize, TV-L1, encode.
 
 The steps are DeepMind's (README of google-deepmind/kinetics-i3d). Flow is
 computed between the resized frames in grayscale. A clip holds each distinct
@@ -6,30 +6,16 @@ frame once, see records/schema.py.
 """
 
 import dataclasses
-import importlib.metadata
-import itertools
 import json
 import os
 import pathlib
-from collections.abc import Iterable, Iterator
-from typing import Any, NamedTuple
 
-import cv2
-import numpy as np
-
-from two_stream import errors, files
+from two_stream import errors
 from two_stream.datasets import data_set
+from two_stream.preprocessing import clip_settings, distinct_frames
 from two_stream.records import schema
-from two_stream.video import (
-  codecs,
-  pixels,
-  reader,
-  resampling,
-  tvl1,
-  tvl1_kernels,
-)
 
-_LIBRARIES = ('numba', 'numpy', 'opencv-python')
+DAMAGED = 'damaged: what can be decoded is used'
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -41,120 +27,17 @@ class Source:
     sample: which video of that folder.
     label_index: the index of its label; None if the sample has no label, or if
       the label map lacks that label.
-    frames_per_second: the rate of the clip, or None to keep the source's.
-    short_side: pixels of the frames' smaller side.
-    keep_truncated: whether a file that breaks off is used up to that point.
+    data_set_name: the name of the data set.
+    settings: how the clip is made.
+    keep_truncated: whether what can be decoded of a damaged file is used.
   """
 
   videos_dir: str
   sample: data_set.Sample
   label_index: int | None
-  frames_per_second: int | None = resampling.FRAMES_PER_SECOND
-  short_side: int = pixels.SHORT_SIDE
+  data_set_name: str
+  settings: clip_settings.Settings = clip_settings.Settings()
   keep_truncated: bool = False
-
-
-class DistinctFrames(NamedTuple):
-  """The frames that a clip shows, each of them once.
-
-  Attributes:
-    frames: uint8 [U, H, W, 3], RGB.
-    timestamps: int64 [U], microseconds.
-    frame_index: int64 [K], K >= 2; frame k of the clip is
-      `frames[frame_index[k]]`. Each value equals the value before it or is
-      larger by 1.
-    truncated: whether the file breaks off, see `reader.Video`.
-  """
-
-  frames: np.ndarray
-  timestamps: np.ndarray
-  frame_index: np.ndarray
-  truncated: bool
-
-
-def read_distinct_frames(
-  path: files.PathLike,
-  frames_per_second: int | None,
-  short_side: int,
-  inside: files.PathLike | None = None,
-) -> DistinctFrames:
-  """Decodes a video and picks the frames that its clip shows.
-
-  Args:
-    path: a file of one of the `reader.FORMATS`.
-    frames_per_second: the rate of the clip, or None to keep the source's.
-    short_side: pixels of the frames' smaller side.
-    inside: a folder that no link may lead out of, or None.
-
-  Returns:
-    The frames.
-
-  Raises:
-    InputError: the file cannot be used, or its clip has a single frame.
-  """
-  source = reader.read_video(path, short_side, inside)
-  if frames_per_second is None:
-    shown = np.arange(len(source.frames))
-  else:
-    shown = resampling.resample(source.timestamps, frames_per_second)
-  if len(shown) < 2:
-    raise errors.InputError(f'{path}: one frame only; flow needs two')
-  distinct, frame_index = np.unique(shown, return_inverse=True)
-  return DistinctFrames(
-    source.frames[distinct],
-    source.timestamps[distinct],
-    frame_index,
-    source.truncated,
-  )
-
-
-def optical_flows(frames: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
-  """Computes the TV-L1 flow from each frame to the next.
-
-  Args:
-    frames: uint8 [H, W, 3], RGB.
-
-  Yields:
-    float32 [H, W, 2], (x, y) in pixels, one fewer than there are frames.
-  """
-  gray = (cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY) for frame in frames)
-  for frame, next_frame in itertools.pairwise(gray):
-    yield tvl1.optical_flow(frame, next_frame)
-
-
-def clip_from_video(
-  path: files.PathLike,
-  frames_per_second: int | None = resampling.FRAMES_PER_SECOND,
-) -> tuple[np.ndarray, np.ndarray]:
-  """Prepares both inputs of the two-stream network from a video file.
-
-  Args:
-    path: a file of one of the `reader.FORMATS`.
-    frames_per_second: the rate of the clip, or None to keep the source's.
-
-  Returns:
-    rgb float32 [1, T, 224, 224, 3] and flow float32 [1, T, 224, 224, 2], both
-    in [-1, 1]: the centre crop, without the last frame, which has no flow.
-
-  Raises:
-    InputError: the file cannot be used, or the clip would have more than
-      `pixels.MAX_FRAMES`.
-  """
-  source = read_distinct_frames(path, frames_per_second, pixels.SHORT_SIDE)
-  if len(source.frame_index) > pixels.MAX_FRAMES:
-    raise errors.InputError(
-      f'{path}: {len(source.frame_index)} frames at {frames_per_second} a '
-      f'second; a clip has at most {pixels.MAX_FRAMES}, cut it into clips first'
-    )
-  rgb, flow = schema.expand(
-    pixels.center_crop(source.frames),
-    [
-      pixels.scale_flow(pixels.center_crop(flow))
-      for flow in optical_flows(source.frames)
-    ],
-    source.frame_index,
-  )
-  return rgb[np.newaxis], flow[np.newaxis]
 
 
 def encode_video(source: Source) -> schema.Record:
@@ -176,79 +59,44 @@ def encode_video(source: Source) -> schema.Record:
   if sample.start is not None or sample.end is not None:
     raise NotImplementedError('parts of videos cannot be cut out yet')
   path = pathlib.Path(source.videos_dir, sample.path)
-  clip = read_distinct_frames(
-    path,
-    source.frames_per_second,
-    source.short_side,
-    inside=source.videos_dir,
-  )
-  if clip.truncated and not source.keep_truncated:
+  clip = distinct_frames.read(path, source.settings, inside=source.videos_dir)
+  if clip.damage and not source.keep_truncated:
     raise errors.InputError(
-      f'{path}: breaks off after {len(clip.frames)} frames; get the file again '
-      'or use --keep_truncated'
+      f'{path}: {clip.damage}; get the file again or use --keep_truncated'
     )
-  settings = parameters(source.frames_per_second, source.short_side)
+  flows = None
+  if 'flow' in source.settings.streams:
+    flows = distinct_frames.optical_flows(clip.frames)
+  return schema.encode(
+    clip.frames,
+    flows,
+    clip.timestamps,
+    clip.frame_index,
+    _context(source, clip),
+  )
+
+
+def _context(
+  source: Source, clip: distinct_frames.DistinctFrames
+) -> dict[str, schema.Values]:
+  """Makes the features of the whole clip, but for those of its images."""
+  sample, rate = source.sample, source.settings.frames_per_second
+  how = {**source.settings.parameters(), **clip_settings.versions()}
   context: dict[str, schema.Values] = {
     schema.ID: [sample.id.encode()],
+    schema.DATA_SET: [source.data_set_name.encode()],
     schema.DATA_PATH: [os.fsencode(sample.path)],
-    schema.PARAMETERS: [json.dumps({**settings, **versions()}).encode()],
+    schema.PARAMETERS: [json.dumps(how).encode()],
   }
+  if rate is not None:
+    context[schema.FRAME_RATE] = [float(rate)]
   if sample.label is not None and source.label_index is not None:
     context[schema.LABEL_INDEX] = [source.label_index]
     context[schema.LABEL_STRING] = [sample.label.encode()]
-  return schema.encode(
-    clip.frames,
-    optical_flows(clip.frames),
-    clip.timestamps,
-    clip.frame_index,
-    context,
-  )
-
-
-def parameters(
-  frames_per_second: int | None, short_side: int
-) -> dict[str, Any]:
-  """Lists everything that decides what a record holds, as values of JSON.
-
-  A folder of shards keeps these parameters and refuses to go on with others.
-  So a key must be added only together with a change of what records hold, and
-  `shard_counts.SCHEMA_VERSION` must then be raised.
-
-  Args:
-    frames_per_second: the rate of the clips, or None to keep the source's.
-    short_side: pixels of the frames' smaller side.
-  """
-  return {
-    'frames_per_second': frames_per_second or resampling.NATIVE,
-    'short_side': short_side,
-    'interpolation': 'bilinear',
-    'jpeg_quality': codecs.JPEG_QUALITY,
-    'flow_bound': pixels.FLOW_BOUND,
-    'flow_code': f'{pixels.FLOW_ZERO} + round({pixels.FLOW_STEPS} v / bound)',
-    'tvl1': {
-      'tau': tvl1_kernels.TAU,
-      'lambda': tvl1_kernels.LAMBDA,
-      'theta': tvl1_kernels.THETA,
-      'num_scales': tvl1.NUM_SCALES,
-      'scale_step': tvl1.SCALE_STEP,
-      'num_warps': tvl1.NUM_WARPS,
-      'outer_iterations': tvl1.OUTER_ITERATIONS,
-      'inner_iterations': tvl1_kernels.INNER_ITERATIONS,
-      'epsilon': tvl1.EPSILON,
-      'median_size': tvl1.MEDIAN_SIZE,
-    },
-  }
-
-
-def versions() -> dict[str, str]:
-  """Gives the versions of the libraries whose code decides what records hold.
-
-  Returns:
-    Name of a library -> its version.
-  """
-  return {name: importlib.metadata.version(name) for name in _LIBRARIES}
-
-
-def start_worker() -> None:
-  """Keeps OpenCV to one thread, because the processes share the cores."""
-  cv2.setNumThreads(1)
+    context[schema.LABEL_TEXT] = [sample.label.encode()]
+  if clip.damage:
+    context[schema.DAMAGE] = [clip.damage.encode()]
+  if clip.notes or clip.damage:
+    notes = (*clip.notes, *((DAMAGED,) if clip.damage else ()))
+    context[schema.NOTES] = [note.encode() for note in notes]
+  return context

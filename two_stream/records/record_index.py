@@ -8,13 +8,19 @@ records.
 import dataclasses
 import itertools
 import os
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import numpy as np
 import tensorflow as tf
 
 from two_stream import errors, files
-from two_stream.records import framing, shard_counts, shards
+from two_stream.records import (
+  framing,
+  schema,
+  shard_counts,
+  shards,
+  tfrecords,
+)
 
 _BUFFER = 2**18  # Bytes; a record is a few megabytes.
 
@@ -91,27 +97,33 @@ class RecordIndex:
     return once.map(lambda _, serialized: serialized)
 
 
-def of_split(records_dir: files.PathLike, split: str) -> RecordIndex:
+def of_split(
+  records_dir: files.PathLike, split: str, streams: Collection[str]
+) -> RecordIndex:
   """Finds the records of a split, which must all be there.
 
   Args:
     records_dir: a folder that preprocessing made.
     split: one of `data_set.SPLITS`.
+    streams: the streams that the records are to serve, keys of
+      `recipe.STREAMS`.
 
   Returns:
     The index.
 
   Raises:
     InputError: shards are missing or cannot be read, there is no record at all,
-      or a shard has not as many records as the folder says; see
-      shard_counts.py.
+      a shard has not as many records as the folder says (see shard_counts.py),
+      or the records cannot serve a stream.
   """
   paths = shards.find(records_dir, split)
   names = [path.stem for path in paths]
   expectations = shard_counts.expected(records_dir, names)
   framings = framing.scan_all(paths)
   shard_counts.check(records_dir, expectations, dict(zip(names, framings)))
-  return _index(paths, framings)
+  index = _index(paths, framings)
+  _check_first(index, streams)
+  return index
 
 
 def build(paths: Sequence[files.PathLike]) -> RecordIndex:
@@ -129,6 +141,23 @@ def build(paths: Sequence[files.PathLike]) -> RecordIndex:
     InputError: a file cannot be read, or there is no record at all.
   """
   return _index(paths, framing.scan_all(paths))
+
+
+def _check_first(index: RecordIndex, streams: Collection[str]) -> None:
+  """Raises InputError if the first record cannot serve a stream.
+
+  The records of a folder are alike. A first record that is damaged tells
+  nothing, and is found later.
+  """
+  try:
+    record = tfrecords.deserialize(index.read_damaged(0))
+  except errors.InputError:
+    return
+  for stream in streams:
+    try:
+      schema.check_kind(record, stream)
+    except errors.InputError as error:
+      raise errors.InputError(f'{index.paths[0]}: {error}') from None
 
 
 def _index(

@@ -5,18 +5,26 @@ A shard is a TFRecord file of such records.
 
     context
       example/id            "78687"
+      example/dataset_name  "something_something"
       clip/data_path        "78687.webm", within the folder of videos
+      clip/start/timestamp, clip/end/timestamp   of the clip, microseconds
       clip/label/index      26; absent where the label is not public
       clip/label/string     "Holding something next to something"
+      clip/label/text       the same, under the key that DMVR reads
       clip/frame_index      which stored frame each frame of the clip shows
-      {image,forward_flow}/{format,height,width,channels}
+      image/frame_rate      frames per second of the clip
+      {image,FORWARD_FLOW/image}/{format,height,width,channels}
       preprocessing/parameters   JSON: every parameter and library version
+      preprocessing/notes        what was done to an unusual video
+      preprocessing/damage       what was wrong with its file
     feature lists
       image/encoded         the U distinct frames: RGB, JPEG of quality 95
       image/timestamp       their times in the source, microseconds
-      forward_flow/encoded  the U - 1 flows between them: gray PNG [2 H, W], the
-                            x displacements above the y displacements
-      forward_flow/timestamp     time of the first of the two frames
+      FORWARD_FLOW/image/encoded    the U - 1 flows between them: PNG of three
+                            channels: x displacement, y displacement, 0
+      FORWARD_FLOW/image/timestamp  time of the first of the two frames
+
+The keys of the flow are absent from records of RGB alone.
 
 Why distinct frames: where a video of 12 frames a second is shown at 25 frames
 a second, about every second frame repeats the one before it, and the flow
@@ -42,19 +50,28 @@ from two_stream import errors
 from two_stream.video import codecs, pixels
 
 ID = 'example/id'
+DATA_SET = 'example/dataset_name'
 DATA_PATH = 'clip/data_path'
 LABEL_INDEX = 'clip/label/index'
 LABEL_STRING = 'clip/label/string'
+LABEL_TEXT = 'clip/label/text'
+START = 'clip/start/timestamp'
+END = 'clip/end/timestamp'
+FRAME_RATE = 'image/frame_rate'
 FRAME_INDEX = 'clip/frame_index'
 PARAMETERS = 'preprocessing/parameters'
+NOTES = 'preprocessing/notes'
+DAMAGE = 'preprocessing/damage'
 RGB_ENCODED = 'image/encoded'
 RGB_TIMESTAMP = 'image/timestamp'
-FLOW_ENCODED = 'forward_flow/encoded'
-FLOW_TIMESTAMP = 'forward_flow/timestamp'
+FLOW_ENCODED = 'FORWARD_FLOW/image/encoded'
+FLOW_TIMESTAMP = 'FORWARD_FLOW/image/timestamp'
+# The key of the flow before schema version 2. Its images were gray.
+OLD_FLOW_ENCODED = 'forward_flow/encoded'
 NO_LABEL = -1
 
-# All of one kind: bytes or int.
-Values = list[bytes] | list[int] | list[bytes | int]
+# All of one kind: bytes, int or float.
+Values = list[bytes] | list[int] | list[float] | list[bytes | int | float]
 
 
 class Record(NamedTuple):
@@ -71,7 +88,7 @@ class Record(NamedTuple):
 
 def encode(
   frames: np.ndarray,
-  flows: Iterable[np.ndarray],
+  flows: Iterable[np.ndarray] | None,
   timestamps: Iterable[int],
   frame_index: Iterable[int],
   context: Mapping[str, Values],
@@ -80,7 +97,8 @@ def encode(
 
   Args:
     frames: uint8 [U, H, W, 3], RGB.
-    flows: U - 1 arrays float32 [H, W, 2], (x, y) in pixels.
+    flows: U - 1 arrays float32 [H, W, 2], (x, y) in pixels; None to leave the
+      flow out.
     timestamps: int [U], microseconds.
     frame_index: int [K], rising by 0 or 1 from 0 to U - 1.
     context: further features of the whole clip.
@@ -89,29 +107,64 @@ def encode(
     A `Record`.
   """
   height, width = frames.shape[1:3]
-  rgb_encoded = [codecs.encode_rgb(frame) for frame in frames]
-  flow_encoded = [codecs.encode_flow(flow) for flow in flows]
   timestamps = [int(timestamp) for timestamp in timestamps]
-  return Record(
-    context={
-      **context,
-      FRAME_INDEX: [int(index) for index in frame_index],
-      'image/format': [b'JPEG'],
-      'image/height': [height],
-      'image/width': [width],
-      'image/channels': [3],
-      'forward_flow/format': [b'PNG'],
-      'forward_flow/height': [2 * height],
-      'forward_flow/width': [width],
-      'forward_flow/channels': [1],
-    },
-    feature_lists={
-      RGB_ENCODED: rgb_encoded,
-      RGB_TIMESTAMP: timestamps,
-      FLOW_ENCODED: flow_encoded,
-      FLOW_TIMESTAMP: timestamps[:-1],
-    },
-  )
+  all_context: dict[str, Values] = {
+    **context,
+    FRAME_INDEX: [int(index) for index in frame_index],
+    START: timestamps[:1],
+    END: timestamps[-1:],
+    **_describe_images('image', b'JPEG', height, width),
+  }
+  lists: dict[str, Values] = {
+    RGB_ENCODED: [codecs.encode_rgb(frame) for frame in frames],
+    RGB_TIMESTAMP: timestamps,
+  }
+  if flows is not None:
+    all_context.update(
+      _describe_images('FORWARD_FLOW/image', b'PNG', height, width)
+    )
+    lists[FLOW_ENCODED] = [codecs.encode_flow(flow) for flow in flows]
+    lists[FLOW_TIMESTAMP] = timestamps[:-1]
+  return Record(context=all_context, feature_lists=lists)
+
+
+def _describe_images(
+  prefix: str, kind: bytes, height: int, width: int
+) -> dict[str, Values]:
+  """Makes the features that describe the images of a stream."""
+  return {
+    f'{prefix}/format': [kind],
+    f'{prefix}/height': [height],
+    f'{prefix}/width': [width],
+    f'{prefix}/channels': [3],
+  }
+
+
+def notes(record: Record) -> list[str]:
+  """Returns what was done to make a good clip of an unusual video."""
+  return [
+    note.decode(errors='replace')
+    for note in _values(record.context, NOTES, bytes)
+  ]
+
+
+def check_kind(record: Record, stream: str) -> None:
+  """Raises InputError if a record cannot serve a stream, with the remedy.
+
+  Args:
+    record: a record of any origin.
+    stream: 'rgb' or 'flow'.
+  """
+  if OLD_FLOW_ENCODED in record.feature_lists:
+    raise errors.InputError(
+      'was made by an older version of this program, whose flow other programs '
+      'read wrongly; make the records again, in a new folder'
+    )
+  if stream == 'flow' and not record.feature_lists.get(FLOW_ENCODED):
+    raise errors.InputError(
+      'has no optical flow; use the RGB stream alone (--stream=rgb, '
+      '--eval_type=rgb), or make the records with --streams=rgb,flow'
+    )
 
 
 def read_clip(
@@ -133,9 +186,12 @@ def read_clip(
     ValueError: the window is not inside the clip.
     InputError: the record is damaged.
   """
+  check_kind(record, 'flow')
   rgb_encoded = _values(record.feature_lists, RGB_ENCODED, bytes)
   flow_encoded = _values(record.feature_lists, FLOW_ENCODED, bytes)
-  frame_index = _values(record.context, FRAME_INDEX, int)
+  frame_index = _values(record.context, FRAME_INDEX, int) or [
+    *range(len(rgb_encoded))
+  ]
   _check_frame_index(frame_index, len(rgb_encoded), len(flow_encoded))
   stop = len(frame_index) - 1 if num_frames is None else start + num_frames
   if not 0 <= start < stop < len(frame_index):
@@ -196,13 +252,29 @@ def expand(
   Returns:
     rgb float32 [T, H, W, 3] and flow float32 [T, H, W, 2], both in [-1, 1].
   """
-  shown = frame_index[:-1]
-  still = np.zeros((*frames[shown[0]].shape[:2], 2), np.float32)
-  rgb = np.stack([frames[i] for i in shown])
-  flow = np.stack(
+  rgb = np.stack([frames[i] for i in frame_index[:-1]])
+  return pixels.scale_rgb(rgb), expand_flow(flows, frame_index, rgb.shape[1:3])
+
+
+def expand_flow(
+  flows: Mapping[int, np.ndarray] | Sequence[np.ndarray],
+  frame_index: Sequence[int] | np.ndarray,
+  size: tuple[int, ...],
+) -> np.ndarray:
+  """Repeats distinct flows; where a frame is repeated, the flow is zero.
+
+  Args:
+    flows: see `expand`.
+    frame_index: see `expand`.
+    size: (height, width) of the flows.
+
+  Returns:
+    float32 [T, H, W, 2] in [-1, 1].
+  """
+  still = np.zeros((*size, 2), np.float32)
+  return np.stack(
     [
       flows[i] if following != i else still
-      for i, following in zip(shown, frame_index[1:])
+      for i, following in zip(frame_index, frame_index[1:])
     ]
   )
-  return pixels.scale_rgb(rgb), flow

@@ -23,7 +23,7 @@ FAILURES = 'failures'
 # parameters.json has no version was made before there were versions, and has
 # version 1.
 VERSION_KEY = 'schema_version'
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 _OBJECTS = ('parameters', 'classes', *data_set.SPLITS)
 
 
@@ -63,13 +63,18 @@ def read_parameters(folder: files.PathLike) -> dict[str, Any]:
     content = documents.read_json(path)
     if not isinstance(content, dict):
       raise errors.InputError(f'{path}: not a JSON object')
-    version = content.get(VERSION_KEY, SCHEMA_VERSION)
+    version = content.get(VERSION_KEY, 1)
     if type(version) is not int or version < 1:
       raise errors.InputError(f'{path}: {VERSION_KEY!r} is not a version')
     if version > SCHEMA_VERSION:
       raise errors.InputError(
         f'{path}: was written by a newer program, with {VERSION_KEY} {version} '
         f'and not {SCHEMA_VERSION}'
+      )
+    if version < SCHEMA_VERSION:
+      raise errors.InputError(
+        f'{path}: these records were made by an older version of this program, '
+        'whose flow other programs read wrongly; make them again'
       )
     for topic in _OBJECTS:
       if not isinstance(content.get(topic, {}), dict):

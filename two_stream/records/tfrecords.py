@@ -23,6 +23,8 @@ def serialize(record: schema.Record) -> bytes:
   def feature(values: schema.Values) -> tf.train.Feature:
     if isinstance(values[0], bytes):
       return tf.train.Feature(bytes_list=tf.train.BytesList(value=values))
+    if isinstance(values[0], float):
+      return tf.train.Feature(float_list=tf.train.FloatList(value=values))
     return tf.train.Feature(int64_list=tf.train.Int64List(value=values))
 
   example = tf.train.SequenceExample(
@@ -51,7 +53,7 @@ def deserialize(serialized: bytes) -> schema.Record:
     kind = feature.WhichOneof('kind')
     return list(getattr(feature, kind).value) if kind else []
 
-  def first(feature: tf.train.Feature) -> bytes | int:
+  def first(feature: tf.train.Feature) -> bytes | int | float:
     for value in values(feature):
       return value
     raise errors.InputError('a record has a step without a value')
@@ -132,35 +134,43 @@ def read_shard(path: files.PathLike) -> Iterator[bytes]:
 def parse(serialized: tf.Tensor) -> dict[str, tf.Tensor]:
   """Parses one example inside a TensorFlow graph, without decoding images.
 
+  Records of other programs may lack all but the frames. Those of MediaPipe and
+  DMVR show each of their frames once.
+
   Args:
     serialized: string [].
 
   Returns:
     Key -> tensor, where the keys are constants of schema.py: ID, DATA_PATH and
-    LABEL_STRING string []; LABEL_INDEX int64 [], which is NO_LABEL if the
-    record has no label; FRAME_INDEX int64 [K]; RGB_ENCODED string [U];
-    FLOW_ENCODED string [U - 1]. The clip has K - 1 time steps, because the last
-    frame has no flow.
+    LABEL_STRING string [], '' if the record has none; LABEL_INDEX int64 [],
+    which is NO_LABEL if the record has no label; FRAME_INDEX int64 [K];
+    RGB_ENCODED string [U]; FLOW_ENCODED string [U - 1], or [0] if the record
+    has no flow. The clip has K - 1 time steps, because the last frame has no
+    flow.
   """
 
-  def one(
-    dtype: tf.DType, default: int | str | None = None
-  ) -> tf.io.FixedLenFeature:
+  def one(dtype: tf.DType, default: int | str) -> tf.io.FixedLenFeature:
     return tf.io.FixedLenFeature([], dtype, default)
 
-  one_a_step = tf.io.FixedLenSequenceFeature([], tf.string)
   context, feature_lists = tf.io.parse_single_sequence_example(
     serialized,
     context_features={
-      schema.ID: one(tf.string),
-      schema.DATA_PATH: one(tf.string),
+      schema.ID: one(tf.string, ''),
+      schema.DATA_PATH: one(tf.string, ''),
       schema.LABEL_INDEX: one(tf.int64, schema.NO_LABEL),
       schema.LABEL_STRING: one(tf.string, ''),
       schema.FRAME_INDEX: tf.io.RaggedFeature(tf.int64),
     },
     sequence_features={
-      schema.RGB_ENCODED: one_a_step,
-      schema.FLOW_ENCODED: one_a_step,
+      schema.RGB_ENCODED: tf.io.FixedLenSequenceFeature([], tf.string),
+      schema.FLOW_ENCODED: tf.io.FixedLenSequenceFeature(
+        [], tf.string, allow_missing=True
+      ),
     },
+  )
+  index = context[schema.FRAME_INDEX]
+  num_frames = tf.size(feature_lists[schema.RGB_ENCODED], tf.int64)
+  context[schema.FRAME_INDEX] = tf.cond(
+    tf.size(index) > 0, lambda: index, lambda: tf.range(num_frames)
   )
   return {**context, **feature_lists}

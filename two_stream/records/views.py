@@ -14,7 +14,7 @@ import tensorflow as tf
 import i3d
 from two_stream import recipe
 from two_stream.records import schema
-from two_stream.video import pixels
+from two_stream.video import codecs, pixels
 
 _SIZE = pixels.CROP_SIZE
 
@@ -151,8 +151,11 @@ def _decode_flow(view: View, encoded: tf.Tensor) -> tf.Tensor:
   """
 
   def decode_png() -> tf.Tensor:
-    x_above_y = tf.image.decode_png(encoded, channels=1)
-    flow = tf.concat(tf.split(x_above_y, 2), -1)
+    # MediaPipe's own flow is JPEG, whose codes mean other displacements. The
+    # decoder would accept it.
+    signature = tf.strings.substr(encoded, 0, len(codecs.PNG_SIGNATURE))
+    png = tf.where(signature == codecs.PNG_SIGNATURE, encoded, 'no PNG image')
+    flow = tf.image.decode_png(png, channels=3)[..., :2]
     # Python's slices would silently give less of an image that is too small.
     return tf.slice(flow, [view.top, view.left, 0], [_SIZE, _SIZE, 2])
 

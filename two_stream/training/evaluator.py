@@ -51,7 +51,7 @@ def follow(job: training_job.Job) -> None:
   stream = job.hyperparameters.stream
   scope = recipe.STREAMS[stream].scope
   shards_before = _states(shards.find(job.records_dir, SPLIT))
-  index = record_index.of_split(job.records_dir, SPLIT)
+  index = record_index.of_split(job.records_dir, SPLIT, [stream])
   with tf.Graph().as_default():  # The writer of TensorFlow 1 asks for one.
     writer = v1.summary.FileWriter(str(pathlib.Path(job.train_dir, 'eval')))
   description = job_file.describe(job)

@@ -83,7 +83,9 @@ def train(
   """
   # TensorFlow warns of deprecations, and of each restart.
   v1.logging.set_verbosity(v1.logging.ERROR)
-  index = record_index.of_split(job.records_dir, 'train')
+  index = record_index.of_split(
+    job.records_dir, 'train', [job.hyperparameters.stream]
+  )
   description = job_file.describe(job, index)
   watcher = watchdog.Watchdog(
     job.stall_seconds if task.is_chief and task.ps_hosts else None,

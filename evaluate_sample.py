@@ -16,11 +16,13 @@ from absl import flags
 
 from two_stream import cli
 from two_stream.evaluation import (
+  background,
   data_directory,
   fusion,
   report_page,
   sample_clips,
 )
+from two_stream.video import reader
 
 _EVAL_TYPE = flags.DEFINE_enum(
   'eval_type',
@@ -49,6 +51,13 @@ _SAMPLE = cli.define_path(
   '[1, frames, 224, 224, 2], whose values are in [-1, 1]. Default: the sample '
   'in --data_dir.',
 )
+_MAX_SECONDS = flags.DEFINE_float(
+  'max_seconds',
+  reader.MAX_SECONDS,
+  'A longer video is cut after this many seconds.',
+  lower_bound=1,
+  upper_bound=3600,
+)
 _TOP_K = flags.DEFINE_integer(
   'top_k', 20, 'The number of classes to print.', lower_bound=1
 )
@@ -74,13 +83,16 @@ def main() -> None:
   )
   sample = _SAMPLE.value or data_directory.default_sample(_DATA_DIR.value)
   rate = data_directory.frames_per_second(_DATA_DIR.value)
-  clips = sample_clips.load(sample, paths, rate)
-  cli.start_tensorflow()
+  loading = background.Call(
+    sample_clips.load, sample, paths, rate, _MAX_SECONDS.value
+  )
+  cli.start_tensorflow()  # This takes seconds, like the flow of the clip.
   from two_stream.evaluation import network_classes, sample_evaluation  # noqa: PLC0415
 
   class_names = network_classes.names(
     _DATA_DIR.value, _EVAL_TYPE.value, paths.values()
   )
+  clips = loading.result()
   logits = sample_evaluation.stream_logits(paths, clips, _PRECISION.value)
   for line in sample_evaluation.lines(
     fusion.add(logits), class_names, _TOP_K.value

@@ -1,5 +1,6 @@
 """What a sample must be, and what is said of one that is not."""
 
+import errno
 import io
 import logging
 import os
@@ -296,3 +297,52 @@ def test_a_truncated_array_is_refused(prefix, size):
   path.write_bytes(path.read_bytes()[:size])
   with pytest.raises(errors.InputError, match='clip_rgb.npy is no complete'):
     sample_clips.load(prefix, ['rgb'])
+
+
+@pytest.mark.parametrize(
+  ('name', 'hint'),
+  [
+    ('clip_rgb.npy', r'--sample=/.*/clip$'),
+    ('clip_flow.npy', r'--sample=/.*/clip$'),
+    ('clip.npy', r'--sample=/.*/clip$'),
+    ('clip.npz', 'save each as PREFIX_rgb.npy'),
+  ],
+)
+def test_an_array_given_whole_is_told_its_prefix(tmp_path, name, hint):
+  path = tmp_path / name
+  path.write_bytes(b'')
+  with pytest.raises(errors.InputError, match=hint):
+    sample_clips.load(path, ['rgb'])
+
+
+def test_a_folder_that_may_not_be_entered_is_named(tmp_path, monkeypatch):
+  """Tests may run as a user who may enter all folders."""
+  path = tmp_path / 'clip'
+
+  def refuse(path):
+    raise PermissionError(errno.EACCES, 'Permission denied', str(path))
+
+  monkeypatch.setattr(os, 'lstat', refuse)
+  with pytest.raises(errors.InputError, match='cannot be read: Permission den'):
+    sample_clips.load(path, ['rgb'])
+
+
+def test_a_video_too_short_at_its_rate_is_told_its_duration(tmp_path):
+  path = small_videos.write_video(
+    tmp_path / 'a.webm', small_videos.textured_frames(9), fps=50
+  )
+  message = r'span 0\.16 seconds, which at 25 frames a second are 4 with a flow'
+  with pytest.raises(errors.InputError, match=message):
+    sample_clips.load(path, ['rgb'])
+  with pytest.raises(errors.InputError, match='has 9 frames, and the last one'):
+    sample_clips.load(path, ['rgb'], frames_per_second=None)
+
+
+def test_what_is_wrong_with_a_video_is_a_warning(tmp_path, caplog):
+  path = small_videos.write_truncated(tmp_path / 'a.webm')
+  clips = sample_clips.load(path, ['rgb'], max_seconds=60)
+  assert clips['rgb'].shape[1] >= 9
+  assert 'a.webm: breaks off after' in caplog.text
+  caplog.clear()
+  sample_clips.load(path, ['rgb'], max_seconds=0.5)
+  assert 'longer than 0.5 seconds, or too large: cut' in caplog.text

@@ -4,6 +4,7 @@ import logging
 import math
 import os
 import pathlib
+import re
 import reprlib
 import warnings
 from collections.abc import Collection, Sequence
@@ -12,8 +13,9 @@ from typing import BinaryIO
 import numpy as np
 
 from two_stream import errors, files, recipe
-from two_stream.preprocessing import one_video
-from two_stream.video import pixels, resampling
+from two_stream.evaluation import video_clips
+from two_stream.preprocessing import clip_settings
+from two_stream.video import pixels, reader, resampling
 
 _SIZE = pixels.CROP_SIZE
 _HEADER_READERS = {
@@ -26,6 +28,7 @@ def load(
   sample: files.PathLike,
   streams: Collection[str],
   frames_per_second: int | None = resampling.FRAMES_PER_SECOND,
+  max_seconds: float = reader.MAX_SECONDS,
 ) -> dict[str, np.ndarray]:
   """Loads the clips of a sample.
 
@@ -34,6 +37,7 @@ def load(
     streams: the streams whose clips are needed, keys of `recipe.STREAMS`.
     frames_per_second: the frame rate of the clips of a video; None keeps the
       frames of the video. See `data_directory.frames_per_second`.
+    max_seconds: where a longer video is cut.
 
   Returns:
     stream -> float32 [1, T, 224, 224, channels], T >= 9. A warning is logged if
@@ -44,16 +48,55 @@ def load(
   """
   channels = {stream: recipe.STREAMS[stream].channels for stream in streams}
   # A folder may have the same name as the arrays beside it.
-  if not os.path.lexists(sample) or pathlib.Path(sample).is_dir():
+  if not _exists(sample) or pathlib.Path(sample).is_dir():
     return {
       stream: _read_clip(f'{sample}_{stream}.npy', channels[stream])
       for stream in streams
     }
-  rgb, flow = one_video.clip_from_video(sample, frames_per_second)
-  clips = {'rgb': rgb, 'flow': flow}
-  return {
-    stream: check(clips[stream], channels[stream], sample) for stream in streams
-  }
+  _refuse_array(sample)
+  how = clip_settings.Settings(
+    frames_per_second=frames_per_second, max_seconds=max_seconds
+  )
+  video = video_clips.read(sample, how, streams)
+  for stream, clip in video.clips.items():
+    check(clip, channels[stream], sample)
+  if video.damage:
+    logging.warning('%s: %s; the rest is classified', sample, video.damage)
+  for note in video.notes:
+    logging.warning('%s: %s', sample, note)
+  return video.clips
+
+
+def _exists(path: files.PathLike) -> bool:
+  """Returns whether there is a file, a folder or a link of this name.
+
+  Raises:
+    InputError: nobody can tell, for instance because a folder on the way may
+      not be entered.
+  """
+  try:
+    os.lstat(path)
+  except (FileNotFoundError, NotADirectoryError):
+    return False
+  except OSError as error:
+    raise files.unreadable(path, error.strerror) from None
+  return True
+
+
+def _refuse_array(sample: files.PathLike) -> None:
+  """Raises InputError if a sample is one of NumPy's files, given whole."""
+  path = pathlib.Path(sample)
+  if path.suffix == '.npy':
+    prefix = path.with_name(re.sub('(_rgb|_flow)?$', '', path.stem))
+    raise errors.InputError(
+      f'{sample}: is an array; give the PREFIX of PREFIX_rgb.npy and '
+      f'PREFIX_flow.npy, such as --sample={prefix}'
+    )
+  if path.suffix == '.npz':
+    raise errors.InputError(
+      f'{sample}: is an archive of arrays; save each as PREFIX_rgb.npy and '
+      'PREFIX_flow.npy'
+    )
 
 
 def check(clip: np.ndarray, channels: int, name: files.PathLike) -> np.ndarray:
@@ -122,7 +165,7 @@ def _read_clip(path: files.PathLike, channels: int) -> np.ndarray:
   Raises:
     InputError: the file is missing or damaged, or contains no clip.
   """
-  if not os.path.lexists(path):
+  if not _exists(path):
     raise errors.InputError(
       f'{path} not found; --sample is a video file, or the PREFIX of '
       'PREFIX_rgb.npy and PREFIX_flow.npy'

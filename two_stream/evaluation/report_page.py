@@ -26,19 +26,26 @@ _PAGE = string.Template("""<!DOCTYPE html>
 <title>$title</title>
 <style>
 body { font: 15px/1.4 system-ui, sans-serif; color: #222; background: #fff;
-       max-width: 60em; margin: 2em auto; padding: 0 1em }
+       max-width: 64em; margin: 2em auto; padding: 0 1em }
 h1 { font-size: 1.5em; margin-bottom: 0 }
 h2 { font-size: 1.1em; margin: 1.5em 0 .3em }
 p, figcaption { color: #666; margin: .3em 0 }
 .clips { display: flex; flex-wrap: wrap; gap: 1.5em; align-items: end }
 figure { margin: 1em 0 0 }
 img { display: block }
-.clip { width: 320px; border: 1px solid #ddd }
-.class { display: flex; align-items: center; gap: .6em; margin: .2em 0 }
-.name { flex: 0 0 26em; text-align: right }
-.track { flex: 1; background: #eee; border-radius: 3px }
+.clip { width: 320px; max-width: 100%; box-sizing: border-box;
+        border: 1px solid #ddd }
+.wheel + figcaption { max-width: 12em }
+.class { display: grid; grid-template-columns: 26em 1fr 4em;
+         align-items: center; gap: .6em; margin: .2em 0 }
+.name { text-align: right; overflow-wrap: anywhere }
+.track { background: #eee; border-radius: 3px }
 .bar { background: #2b6cb0; height: 1em; border-radius: 3px }
-.share { flex: 0 0 4em }
+.share { white-space: nowrap }
+@media (max-width: 50em) {
+  .class { grid-template-columns: 1fr 4em; margin: .6em 0 }
+  .name { grid-column: 1 / -1; text-align: left }
+}
 </style>
 </head>
 <body>

@@ -113,6 +113,9 @@ PROGRAMS = [
     'gifs/sample_rgb.gif',
   ),
   Program(
+    'benchmarks/decoding.py', {'videos_dir': '../videos'}, ['--rounds=1'], None
+  ),
+  Program(
     'benchmarks/preprocess.py',
     {'videos_dir': '../videos'},
     ['--num_videos=1', '--rounds=1', '--workers=1'],

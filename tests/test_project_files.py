@@ -43,6 +43,12 @@ def test_ci_runs_on_the_oldest_and_the_newest_python():
   assert (ROOT / '.ci' / 'run').stat().st_mode & 0o100
 
 
+def test_what_evaluate_split_writes_by_default_is_not_committed():
+  script = (ROOT / 'evaluate_split.py').read_text()
+  default = re.search(r"'output_dir',\s+'(\w+)',", script)[1]
+  assert f'/{default}/' in (ROOT / '.gitignore').read_text().splitlines()
+
+
 def test_commits_are_checked_as_the_tests_check_style():
   (repository,) = read('.pre-commit-config.yaml')['repos']
   assert repository['repo'] == 'local'  # Nothing is downloaded.

@@ -1,13 +1,30 @@
 #!/usr/bin/env bash
-# Every program once, on little data: videos -> records -> training -> a class.
+# The main programs on little data: videos -> records -> training -> a class.
 #
 #   demo/first_run.sh [FOLDER]        default: a new folder in /tmp
 #
-# Takes about three minutes on two cores and 50 MB. Ten steps of a tiny network
-# teach it nothing: the classes printed at the end are guesses. What is made
-# stays in FOLDER; the same command continues a run that was interrupted.
+# Runs demo/synthetic_ssv2.py, preprocess_ssv2.py, train.py for both streams, and
+# evaluate_sample.py. Takes about three minutes on two cores and 50 MB. Ten steps
+# of a tiny network teach it nothing: the classes printed at the end are guesses.
+# What is made stays in FOLDER; the same command continues a run that was
+# interrupted.
 # PYTHON names the interpreter; default: the one of .venv, else python3.
 set -euo pipefail
+
+usage() { sed -n '2,/^[^#]/s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"; }
+for argument in "$@"; do
+  case $argument in
+    -h | --help)
+      usage
+      exit
+      ;;
+    -*)
+      usage >&2
+      echo "error: unknown flag $argument; write such a folder as ./$argument" >&2
+      exit 1
+      ;;
+  esac
+done
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 folder=${1:-$(mktemp -d -t i3d.XXXXXX)}

@@ -14,6 +14,21 @@
 # are short.
 set -euo pipefail
 
+usage() { sed -n '2,/^[^#]/s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"; }
+for argument in "$@"; do
+  case $argument in
+    -h | --help)
+      usage
+      exit
+      ;;
+    -*)
+      usage >&2
+      echo "error: unknown flag $argument; write such a folder as ./$argument" >&2
+      exit 1
+      ;;
+  esac
+done
+
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 folder=${1:-/tmp/i3d_demo}
 data=${2:-$here/data}

@@ -8,7 +8,6 @@ import markdown_pages
 import numpy as np
 import program_flags
 import pytest
-import tensorflow as tf
 
 try:
   import tomllib
@@ -31,7 +30,7 @@ HOSTS = {'arxiv.org', 'github.com', 'www.qualcomm.com'}
 # What Python and TensorFlow print.
 OTHERS_MESSAGES = {
   "AttributeError: module 'cv2' has no attribute 'utils'",
-  '… cannot serve: Could not start gRPC server',
+  'cannot serve: Could not start gRPC server',
 }
 
 
@@ -140,23 +139,43 @@ def test_scripts_are_in_the_layout():
   assert set(re.findall(r'^\w+\.py', layout, re.MULTILINE)) == scripts
 
 
-def test_the_python_of_the_readme_runs(tmp_path, monkeypatch, kinetics_data):
-  """On a shorter clip, which takes less time."""
+def run_python_of_the_readme(replaced):
+  """Runs it on a shorter clip, which takes less time; returns its variables."""
   code = '\n'.join(PAGES['README.md'].python)
-  replaced = {'kinetics-i3d/data': str(kinetics_data), '[1, 64, ': '[1, 16, '}
-  for shown, run in replaced.items():
+  for shown, run in {'[1, 64, ': '[1, 16, ', **replaced}.items():
     assert code.count(shown) == 1
     code = code.replace(shown, run)
-  monkeypatch.chdir(tmp_path)
   names = {}
   exec(code, names)
+  np.testing.assert_allclose(
+    names['logits'], names['classify'](names['clip']), rtol=1e-4, atol=1e-4
+  )
+  return names
+
+
+def test_the_python_of_the_readme_runs(tmp_path, monkeypatch, kinetics_data):
+  monkeypatch.chdir(tmp_path)
+  names = run_python_of_the_readme({'kinetics-i3d/data': str(kinetics_data)})
   assert names['end_points']['Logits'].shape == (1, 400)
   assert names['logits'].shape == (1, 400)
   assert names['features'].shape == (1, 2, 7, 7, 1024)
-  saved = tf.saved_model.load('rgb_saved_model')
-  np.testing.assert_allclose(
-    saved.logits(names['clip']), names['logits'], rtol=1e-4, atol=1e-4
+
+
+def test_the_python_of_the_readme_runs_with_the_demo(tmp_path, monkeypatch):
+  """With the checkpoint and the arguments that the README names for that."""
+  checkpoint = 'data/checkpoints/rgb_imagenet/model.ckpt'
+  arguments = 'num_classes=17, depth_multiplier=0.25'
+  assert {f'`{checkpoint}`', f'`{arguments}`'} <= set(
+    re.findall(r'`[^`\n]+`', PAGES['README.md'].text)
   )
+  monkeypatch.chdir(tmp_path)
+  names = run_python_of_the_readme(
+    {
+      f'kinetics-i3d/{checkpoint}': str(ROOT / checkpoint),
+      'num_classes=400': arguments,
+    }
+  )
+  assert names['logits'].shape == (1, 17)
 
 
 def strings_of(path):

@@ -3,11 +3,12 @@
     python -m benchmarks.traffic
     python -m benchmarks.traffic --replicas=9 --batch_size=48
 
-The program computes and measures nothing. It prints the bytes that a step moves
-through the busiest ps, the share of a GPU's step that this takes on networks of
-several speeds, and how many ps keep the share below a tenth. It assumes that
-fetching, computing and sending follow each other; where they overlap, less time
-is lost.
+The program computes these numbers from the sizes of the variables and from the
+assumed speed of a GPU; it measures nothing. It prints the bytes that a step
+moves through the busiest ps, the share of a GPU's step that this takes on
+networks of several speeds, and how many ps keep the share below a tenth. It
+assumes that fetching, computing and sending follow each other; where they
+overlap, less time is lost.
 """
 
 from collections.abc import Callable

@@ -7,7 +7,8 @@
 # OUT_DIR/{imagenet,no_imagenet}_{rgb,flow,joint}.txt, and no_imagenet_rgb600.txt
 # for the Kinetics-600 checkpoint. If DATA_DIR lacks the checkpoints of a
 # combination, that one is left out, and a line on standard error says so. The
-# first failure ends the run.
+# first failure ends the run. A link in place of a file is replaced by the file;
+# a folder, a FIFO and the like are refused.
 #
 # The environment variable PYTHON names the interpreter. Without it, the script
 # takes .venv/bin/python beside it, or python3 if there is none.
@@ -55,6 +56,11 @@ evaluate() {
     echo "left out $file: $data_dir/checkpoints lacks one of: $checkpoints" >&2
     return
   fi
+  # mv would replace a FIFO or a device.
+  if [[ -e $out_dir/$file && ! -f $out_dir/$file ]]; then
+    echo "error: $out_dir/$file: is not a regular file; remove it" >&2
+    exit 1
+  fi
   echo "evaluating $file" >&2
   output=$("$python" "$here/evaluate_sample.py" --data_dir="$data_dir" "$@")
   # A run that was killed before its mv has left its temporary file.
@@ -63,7 +69,7 @@ evaluate() {
   printf '%s\n' "$output" > "$temporary"
   chmod +rw "$temporary"
   sync "$temporary"
-  mv "$temporary" "$out_dir/$file"
+  mv -T "$temporary" "$out_dir/$file"  # Never into a folder.
   written=$((written + 1))
 }
 

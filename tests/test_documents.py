@@ -1,5 +1,6 @@
 """Text, JSON and CSV are read strictly, and mistakes named with their line."""
 
+import json
 import os
 import re
 
@@ -83,6 +84,22 @@ def test_json_is_read():
 def test_json_that_is_refused_is_named_with_its_line(text, message):
   with pytest.raises(errors.InputError, match=f'^TF_CONFIG: {message}'):
     documents.parse_json(text, 'TF_CONFIG')
+
+
+def test_json_of_names_that_are_no_text_can_be_read_again():
+  name = os.fsdecode(b'x\xff')
+  value = {name: [name, 'é"', 3, None], 'a': {'b': (True, '\ud800')}}
+  text = documents.to_json(value)
+  assert documents.parse_json(text, 'x') == {
+    'x\\udcff': ['x\\udcff', 'é"', 3, None],
+    'a': {'b': [True, '\\ud800']},
+  }
+
+
+@pytest.mark.parametrize('indent', [None, 2])
+def test_json_of_text_is_that_of_the_json_module(indent):
+  value = {'é': ['a\\b', 1.5, {}, None], 'c': {'\U0001f600': (True, -1)}}
+  assert documents.to_json(value, indent) == json.dumps(value, indent=indent)
 
 
 def test_csv_is_read_with_its_line_numbers(path):

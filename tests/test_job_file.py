@@ -3,6 +3,7 @@
 import dataclasses
 import hashlib
 import json
+import os
 import pathlib
 import shutil
 
@@ -15,7 +16,7 @@ from two_stream import errors
 from two_stream.cluster import cluster_task
 from two_stream.datasets import label_map
 from two_stream.networks import checkpoints
-from two_stream.records import record_index, shards
+from two_stream.records import record_index, shard_counts, shards
 from two_stream.training import (
   evaluator,
   export,
@@ -53,6 +54,7 @@ def classes(names):
 
 
 PARAMETERS = {
+  shard_counts.VERSION_KEY: shard_counts.SCHEMA_VERSION,
   'parameters': {'frames_per_second': 25, 'short_side': 256},
   'classes': classes(small_records.CLASS_NAMES),
   'train': {'videos': 5, 'shards': 2, 'sha256': 'a'},
@@ -267,6 +269,19 @@ def test_a_folder_from_before_is_adopted_with_a_warning(
   assert f'{train_dir}: has checkpoints and no job.json' in caplog.text
   hyperparameters = dataclasses.replace(job.hyperparameters, seed=7)
   refused(dataclasses.replace(job, hyperparameters=hyperparameters))
+
+
+def test_a_path_that_is_no_text_can_be_read_again(data, train_dir, tmp_path):
+  folder = tmp_path / os.fsdecode(b'x\xff')
+  shutil.copytree(train_dir / 'export', folder)
+  (train_dir / 'job.json').unlink()
+  job = dataclasses.replace(
+    small_training.job(data, train_dir),
+    init_checkpoint=str(folder / 'model.ckpt'),
+  )
+  remembered(job)
+  content = remembered(job)
+  assert content['init_checkpoint']['path'].endswith('x\\udcff/model.ckpt')
 
 
 def test_until_the_first_checkpoint_all_may_change(data, tmp_path, caplog):

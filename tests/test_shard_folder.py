@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import os
 
 import pytest
 import small_records
@@ -43,6 +44,15 @@ def test_a_shard_lacks_what_failed(folder, plan):
   assert folder.lacking(shard) == [shard.samples[3]]
   folder.record_failures(shard, [])
   assert folder.lacking(shard) == []
+
+
+def test_a_reason_with_a_name_that_is_no_text_can_be_read_again(folder, plan):
+  shard = plan[0]
+  reason = os.fsdecode(b'x\xff/3.webm: why')
+  folder.record_failures(shard, [(shard.samples[3], reason)])
+  assert folder.lacking(shard) == [shard.samples[3]]
+  folder.summarize({})
+  assert '/3.webm: why' in (folder.folder / 'failures.jsonl').read_text()
 
 
 def test_a_shard_with_fewer_records_than_it_should_have_is_damaged(

@@ -1,4 +1,4 @@
-"""Strict readers of text, JSON and CSV.
+"""Strict readers of text, JSON and CSV, and a writer of JSON.
 
 A mistake in a file is an `errors.InputError` that names the file and, if it is
 known, the line. The following is accepted by most readers and refused here,
@@ -161,6 +161,22 @@ def parse_json(text: str, name: files.PathLike) -> Any:
   return value
 
 
+def to_json(value: Any, indent: int | None = None) -> str:
+  r"""Writes JSON that `parse_json` accepts.
+
+  Python holds a file name that is not UTF-8 in surrogates, which are no text.
+  They are written as standard error shows them: the byte 0xff as \udcff.
+
+  Args:
+    value: made of dict, list, tuple, str, int, float, bool and None.
+    indent: the number of spaces per level; None: all is on one line.
+
+  Returns:
+    The JSON, without a newline at its end.
+  """
+  return json.dumps(_without_surrogates(value), indent=indent)
+
+
 def read_csv(
   path: files.PathLike, delimiter: str = ','
 ) -> list[tuple[int, list[str]]]:
@@ -226,6 +242,20 @@ def whole_number(value: object, name: str) -> int:
 def quote(value: object) -> str:
   """Returns a value as messages show it: printable, short and in quotes."""
   return _quoter.repr(value)
+
+
+def _without_surrogates(value: Any) -> Any:
+  """Returns a value of JSON in which all strings are text."""
+  if isinstance(value, str):
+    return value.encode(errors='backslashreplace').decode()
+  if isinstance(value, dict):
+    return {
+      _without_surrogates(key): _without_surrogates(entry)
+      for key, entry in value.items()
+    }
+  if isinstance(value, (list, tuple)):
+    return [_without_surrogates(entry) for entry in value]
+  return value
 
 
 def _object(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:

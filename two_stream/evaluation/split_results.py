@@ -7,13 +7,12 @@
 
 import dataclasses
 import io
-import json
 import pathlib
 from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from two_stream import files
+from two_stream import documents, files
 from two_stream.evaluation import (
   accuracy,
   confusion_picture,
@@ -127,7 +126,7 @@ def _summary(
       for initialization, streams in accuracies.items()
     },
   }
-  return (json.dumps(content, indent=2) + '\n').encode()
+  return (documents.to_json(content, 2) + '\n').encode()
 
 
 def _write_pictures(

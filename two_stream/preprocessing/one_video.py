@@ -6,11 +6,10 @@ frame once, see records/schema.py.
 """
 
 import dataclasses
-import json
 import os
 import pathlib
 
-from two_stream import errors
+from two_stream import documents, errors
 from two_stream.datasets import data_set
 from two_stream.preprocessing import clip_settings, distinct_frames
 from two_stream.records import schema
@@ -86,7 +85,7 @@ def _context(
     schema.ID: [sample.id.encode()],
     schema.DATA_SET: [source.data_set_name.encode()],
     schema.DATA_PATH: [os.fsencode(sample.path)],
-    schema.PARAMETERS: [json.dumps(how).encode()],
+    schema.PARAMETERS: [documents.to_json(how).encode()],
   }
   if rate is not None:
     context[schema.FRAME_RATE] = [float(rate)]

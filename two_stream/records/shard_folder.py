@@ -159,7 +159,8 @@ class ShardFolder:
     if not entries:
       path.unlink(missing_ok=True)
       return
-    self._write(path, ''.join(f'{json.dumps(entry)}\n' for entry in entries))
+    lines = (f'{documents.to_json(entry)}\n' for entry in entries)
+    self._write(path, ''.join(lines))
 
   def summarize(self, versions: Mapping[str, str]) -> dict[str, Any]:
     """Writes failures.jsonl and summary.json; returns the latter's content.
@@ -193,7 +194,7 @@ class ShardFolder:
         },
       }
       self._write(
-        self.folder / 'summary.json', json.dumps(summary, indent=2) + '\n'
+        self.folder / 'summary.json', documents.to_json(summary, 2) + '\n'
       )
     return summary
 

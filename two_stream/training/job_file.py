@@ -118,7 +118,7 @@ def remember(
       job.train_dir,
       _NAME,
     )
-  training_folder.write(path, json.dumps(description, indent=2) + '\n')
+  training_folder.write(path, documents.to_json(description, 2) + '\n')
   return description
 
 

@@ -10,6 +10,7 @@ The logits of both streams are added. The script prints the norm of the logits
 and the top classes: for each its probability, its logit and its name.
 """
 
+import logging
 import pathlib
 
 from absl import flags
@@ -100,6 +101,7 @@ def main() -> None:
     print(line)
   if _REPORT.value:
     report_page.write(_REPORT.value, sample, clips, logits, class_names, rate)
+    logging.info('%s is written', _REPORT.value)
 
 
 if __name__ == '__main__':

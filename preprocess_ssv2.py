@@ -146,6 +146,8 @@ def main() -> int:
       f'{counts["shards_written"]} of {counts["shards"]} shards, '
       f'{counts["failed"]} failed'
     )
+  if num_failed:
+    print(f'{FLAGS.output_dir}/failures.jsonl names the failed videos')
   return SOME_FAILED if num_failed else 0
 
 

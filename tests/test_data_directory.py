@@ -40,7 +40,21 @@ def test_a_missing_checkpoint_says_what_there_is_and_where_to_get_it(data):
   message = str(error.value)
   assert 'flow_imagenet/model.ckpt.index not found' in message
   assert 'has flow_scratch, rgb_imagenet, rgb_scratch' in message
-  assert 'git clone https://github.com/google-deepmind/kinetics-i3d' in message
+  # The flags that choose what there is.
+  assert '--eval_type=flow --noimagenet_pretrained' in message
+  assert '--eval_type=rgb --imagenet_pretrained' in message
+
+
+def test_where_there_is_no_network_deepminds_are_named(tmp_path):
+  with pytest.raises(
+    errors.InputError, match='git clone https://github.com/go'
+  ):
+    data_directory.checkpoint(tmp_path, 'flow', 'flow', True)
+
+
+def test_a_data_directory_that_is_missing_is_named(tmp_path):
+  with pytest.raises(errors.InputError, match='gone: no such folder'):
+    data_directory.checkpoint(tmp_path / 'gone', 'flow', 'flow', True)
 
 
 def test_reads_the_label_map(data):
@@ -77,7 +91,7 @@ def test_the_default_sample_is_the_video_or_the_only_pair(data):
 def test_no_or_several_samples_ask_for_a_choice(data, count):
   for number in range(count):
     (data / f'v{number}_rgb.npy').touch()
-  with pytest.raises(errors.InputError, match='choose with --sample'):
+  with pytest.raises(errors.InputError, match='choose one with --sample'):
     data_directory.default_sample(data)
 
 

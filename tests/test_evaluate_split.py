@@ -60,6 +60,7 @@ def run_undisturbed(data, records_dir, tmp_path_factory):
   result = evaluate(data, records_dir, output)
   assert result.returncode == 0, result.stderr
   assert f'{4 * 8}/{4 * 8}' in result.stderr  # The bar.
+  assert 'AutoGraph' not in result.stderr
   return result.stdout, output
 
 
@@ -179,8 +180,11 @@ def parts_in(folder):
   'flags, message',
   [
     (['--imagenet_pretrained', 'false'], '--noimagenet_pretrained'),
-    (['--split=test'], 'has no test shards; preprocess first'),
-    (['--data_dir=gone'], 'rgb_imagenet/model.ckpt.index not found'),
+    (
+      ['--split=test'],
+      'preprocess first, or use another split: validation',
+    ),
+    (['--data_dir=gone'], 'gone: no such folder; see --data_dir'),
   ],
 )
 def test_a_mistake_is_one_line_and_status_1(

@@ -346,3 +346,21 @@ def test_what_is_wrong_with_a_video_is_a_warning(tmp_path, caplog):
   caplog.clear()
   sample_clips.load(path, ['rgb'], max_seconds=0.5)
   assert 'longer than 0.5 seconds, or too large: cut' in caplog.text
+
+
+def test_arrays_of_several_lengths_are_a_warning(prefix, caplog):
+  clip = np.load(f'{prefix}_flow.npy')
+  sample_clips.load(prefix, ['rgb', 'flow'])
+  assert 'of one clip?' not in caplog.text
+  np.save(f'{prefix}_flow.npy', clip[:, :-3])
+  sample_clips.load(prefix, ['rgb', 'flow'])
+  assert 'has 16 frames of rgb and 13 frames of flow' in caplog.text
+
+
+def test_arrays_from_zero_to_one_are_a_warning(prefix, caplog):
+  clip = np.load(f'{prefix}_rgb.npy')
+  sample_clips.load(prefix, ['rgb'])
+  assert 'no negative value' not in caplog.text
+  np.save(f'{prefix}_rgb.npy', (clip - clip.min()) / (clip.max() - clip.min()))
+  sample_clips.load(prefix, ['rgb'])
+  assert 'no negative value; if it is in [0, 1], scale it' in caplog.text

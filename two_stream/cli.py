@@ -120,7 +120,21 @@ def run(main: Callable[[], int | None]) -> None:
       _print_error(f'{error.filename}: {error.strerror}')
       return 1
 
-  app.run(checked_main)
+  app.run(checked_main, flags_parser=_parse_flags)
+
+
+def _parse_flags(arguments: Sequence[str]) -> list[str]:
+  """Parses the command line; a mistake in it is one line, like all others.
+
+  Returns:
+    The name of the program and the arguments that are no flags.
+  """
+  try:
+    return flags.FLAGS(list(arguments))
+  except flags.Error as error:
+    message = ' '.join(str(error).split())
+    _print_error(f'{message.removesuffix(".")}; see --help')
+    sys.exit(1)
 
 
 def _print_error(message: object) -> None:

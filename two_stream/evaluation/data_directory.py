@@ -11,6 +11,7 @@ import dataclasses
 import logging
 import os
 import pathlib
+from collections.abc import Sequence
 
 from two_stream import documents, errors, files
 from two_stream.datasets import label_map
@@ -104,11 +105,29 @@ def checkpoint(
     present = sorted(
       index.parent.name for index in folder.glob('*/model.ckpt.index')
     )
+    if not pathlib.Path(data_dir).is_dir():
+      raise errors.InputError(f'{data_dir}: no such folder; see --data_dir')
     raise errors.InputError(
       f'checkpoint {path}.index not found; {folder} has '
-      f'{", ".join(present) or "no checkpoints"}; {_KINETICS}'
+      f'{", ".join(present) or "no checkpoints"}; {_remedy(present)}'
     )
   return path
+
+
+def _remedy(present: Sequence[str]) -> str:
+  """Tells which flags choose a network that is there.
+
+  Args:
+    present: the names of the folders with checkpoints, such as rgb_scratch.
+  """
+  flags = {
+    f'{stream}_{initialization}': f'--eval_type={stream} '
+    f'--{"" if initialization == "imagenet" else "no"}imagenet_pretrained'
+    for stream in ('rgb', 'flow')
+    for initialization in INITIALIZATIONS
+  }
+  choices = [flags[name] for name in present if name in flags]
+  return f'choose {" or ".join(choices)}' if choices else _KINETICS
 
 
 def stream_checkpoints(
@@ -220,10 +239,12 @@ def default_sample(data_dir: files.PathLike) -> pathlib.Path:
     for path in sorted(folder.glob('*_rgb.npy'))
   ]
   if len(prefixes) != 1:
-    found = ', '.join(map(str, prefixes)) or 'neither'
+    problem = 'has no sample'
+    if prefixes:
+      problem = f'has several samples: {", ".join(map(str, prefixes))}'
     raise errors.InputError(
-      f'{folder} has no sample.webm and not just one *_rgb.npy, but {found}; '
-      'choose with --sample'
+      f'{folder}: {problem}; put one there (sample.webm, or one pair of '
+      'PREFIX_rgb.npy and PREFIX_flow.npy), or choose one with --sample'
     )
   return prefixes[0]
 

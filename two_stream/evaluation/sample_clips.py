@@ -7,7 +7,7 @@ import pathlib
 import re
 import reprlib
 import warnings
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import BinaryIO
 
 import numpy as np
@@ -49,10 +49,12 @@ def load(
   channels = {stream: recipe.STREAMS[stream].channels for stream in streams}
   # A folder may have the same name as the arrays beside it.
   if not _exists(sample) or pathlib.Path(sample).is_dir():
-    return {
+    clips = {
       stream: _read_clip(f'{sample}_{stream}.npy', channels[stream])
       for stream in streams
     }
+    _warn_of_lengths(sample, clips)
+    return clips
   _refuse_array(sample)
   how = clip_settings.Settings(
     frames_per_second=frames_per_second, max_seconds=max_seconds
@@ -65,6 +67,21 @@ def load(
   for note in video.notes:
     logging.warning('%s: %s', sample, note)
   return video.clips
+
+
+def _warn_of_lengths(
+  sample: files.PathLike, clips: Mapping[str, np.ndarray]
+) -> None:
+  """Logs a warning if the arrays of a sample are not equally long."""
+  lengths = {stream: clip.shape[1] for stream, clip in clips.items()}
+  if len(set(lengths.values())) > 1:
+    found = ' and '.join(f'{n} frames of {name}' for name, n in lengths.items())
+    logging.warning('%s: has %s; are they of one clip?', sample, found)
+
+
+def _prefix(path: files.PathLike) -> str:
+  """Returns the PREFIX of the path PREFIX_rgb.npy or PREFIX_flow.npy."""
+  return re.sub(r'_(rgb|flow)\.npy$', '', str(path))
 
 
 def _exists(path: files.PathLike) -> bool:
@@ -87,7 +104,7 @@ def _refuse_array(sample: files.PathLike) -> None:
   """Raises InputError if a sample is one of NumPy's files, given whole."""
   path = pathlib.Path(sample)
   if path.suffix == '.npy':
-    prefix = path.with_name(re.sub('(_rgb|_flow)?$', '', path.stem))
+    prefix = _prefix(path).removesuffix('.npy')
     raise errors.InputError(
       f'{sample}: is an array; give the PREFIX of PREFIX_rgb.npy and '
       f'PREFIX_flow.npy, such as --sample={prefix}'
@@ -167,8 +184,8 @@ def _read_clip(path: files.PathLike, channels: int) -> np.ndarray:
   """
   if not _exists(path):
     raise errors.InputError(
-      f'{path} not found; --sample is a video file, or the PREFIX of '
-      'PREFIX_rgb.npy and PREFIX_flow.npy'
+      f'{_prefix(path)}: no such video, and {path} not found; --sample is a '
+      'video file, or the PREFIX of PREFIX_rgb.npy and PREFIX_flow.npy'
     )
   with files.open_to_read(path) as stream:
     shape, is_fortran, dtype = _read_header(stream, path)
@@ -181,7 +198,12 @@ def _read_clip(path: files.PathLike, channels: int) -> np.ndarray:
   if len(values) < size:
     raise _damaged(path, 'somebody is writing it')
   clip = values.reshape(shape, order='F' if is_fortran else 'C')
-  return check(clip, channels, path)
+  clip = check(clip, channels, path)
+  if 0 <= clip.min() < clip.max():
+    logging.warning(
+      '%s: has no negative value; if it is in [0, 1], scale it to [-1, 1]', path
+    )
+  return clip
 
 
 def _read_header(

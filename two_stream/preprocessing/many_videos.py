@@ -117,8 +117,12 @@ def run(
 def _check_videos(videos_dir: files.PathLike, videos: data_set.DataSet) -> None:
   """Raises InputError if the folder cannot be that of the samples' videos."""
   folder = pathlib.Path(videos_dir)
-  if not folder.is_dir():
-    raise errors.InputError(f'{folder}: no such folder; see --videos_dir')
+  try:
+    next(folder.iterdir(), None)
+  except OSError as error:  # pathlib's patterns find nothing and say nothing.
+    raise errors.InputError(
+      f'{folder}: {error.strerror}; see --videos_dir'
+    ) from None
   paths = [
     pathlib.PurePath(sample.path)
     for samples in videos.splits.values()

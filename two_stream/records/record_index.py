@@ -66,6 +66,8 @@ class RecordIndex:
     path = self.paths[self.shards[record]]
     return framing.read(path, int(self.offsets[record]))
 
+  # AutoGraph would warn that it cannot read the source of `os.fsencode`.
+  @tf.autograph.experimental.do_not_convert
   def read(self, record: tf.Tensor) -> tf.data.Dataset:
     """Makes a dataset of one serialized example.
 

@@ -328,13 +328,16 @@ def _refuse_change(
   changes = [
     f'{key} was {old.get(key)!r} and is {new.get(key)!r} now'
     for key in {**old, **new}
-    if old.get(key) != new.get(key)
+    if old.get(key) != new.get(key) and key != 'sha256'
   ]
+  if not changes and old.get('sha256') != new.get('sha256'):
+    changes = ['other names, labels or another order (sha256)']
   if changes:
+    flag = ', see --shard_size' if 'shards' in old and 'shards' in new else ''
     raise errors.InputError(
       f'{path}: the shards were made otherwise ({topic}: '
-      f'{", ".join(changes)}); '
-      'choose another --output_dir, or what it was'
+      f'{", ".join(changes)}{flag}); choose another --output_dir, or the '
+      'settings and files from before'
     )
 
 

@@ -109,8 +109,12 @@ def find(records_dir: files.PathLike, split: str) -> list[pathlib.Path]:
   folder = pathlib.Path(records_dir)
   paths = sorted(folder.glob(f'{split}-*-of-*.tfrecord'))
   if not paths:
+    others = sorted(
+      {path.name.split('-')[0] for path in folder.glob('*-*-of-*.tfrecord')}
+    )
     raise errors.InputError(
       f'{folder}: has no {split} shards; preprocess first'
+      + (f', or use another split: {", ".join(others)}' if others else '')
     )
   _, _, count = _parse(paths[0])
   by_number: dict[int, pathlib.Path] = {}

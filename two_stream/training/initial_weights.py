@@ -9,7 +9,7 @@ from tensorflow.compat import v1
 import i3d
 from two_stream import errors, files, identity, recipe
 from two_stream.networks import checkpoints, inflation
-from two_stream.training import job_file, training_job
+from two_stream.training import job_file, saved_checkpoints, training_job
 
 
 def choose(
@@ -35,6 +35,13 @@ def choose(
   """
   if checkpoint:
     logging.info('continuing from %s', checkpoint)
+    step = saved_checkpoints.step_of(checkpoint)
+    if step >= job.max_steps:
+      logging.warning(
+        'step %d is done already, and --max_steps is %d: nothing is trained',
+        step,
+        job.max_steps,
+      )
     check_fit(checkpoints.read(checkpoint), network, checkpoint)
     return None
   path = job.init_checkpoint

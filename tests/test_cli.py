@@ -3,6 +3,7 @@
 import os
 import pathlib
 import subprocess
+import sys
 
 import printed
 import programs
@@ -242,3 +243,24 @@ def test_of_tensorflows_import_what_is_news_is_shown(end, status, tmp_path):
   assert result.stderr == (
     'E0000 00:00:1795.5 54 some_file.cc:1] what nobody knows\n'
   )
+
+
+def run_with_output(redirection):
+  """Runs the program by a shell that redirects its standard output."""
+  command = f'exec "$0" -c "$1" --outcome=print {redirection}'
+  return programs.run(
+    ['sh', '-c', command, sys.executable, PROGRAM],
+    env=programs.IMPORTABLE,
+  )
+
+
+def test_a_closed_standard_output_is_one_line():
+  result = run_with_output('>&-')
+  assert result.returncode == 1
+  assert result.stderr == 'error: standard output is closed; open it\n'
+
+
+def test_a_full_standard_output_is_one_line():
+  result = run_with_output('> /dev/full')
+  assert result.returncode == 1
+  assert result.stderr == ('error: standard output: No space left on device\n')

@@ -158,3 +158,11 @@ def test_values_are_quoted_on_one_short_line():
     quoted = documents.quote(value)
     assert quoted.isprintable()
     assert len(quoted) < 300
+
+
+def test_a_small_file_may_have_a_small_limit(tmp_path):
+  path = tmp_path / 'a.json'
+  path.write_text('[1, 2]')
+  assert documents.read_json(path, max_bytes=6) == [1, 2]
+  with pytest.raises(errors.InputError, match='larger than 0 MiB'):
+    documents.read_json(path, max_bytes=5)

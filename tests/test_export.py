@@ -39,3 +39,20 @@ def test_the_folder_is_named_after_what_training_started_from(
   assert (folder / 'label_map.txt').read_text() == 'a\nb\nc\n'
   parameters = json.loads((folder / 'parameters.json').read_text())
   assert parameters == DESCRIPTION['records']
+
+
+def test_networks_of_an_earlier_training_do_not_stay_beside_it(
+  tmp_path, caplog
+):
+  checkpoint = small_networks.write(tmp_path, 'rgb_scratch', 3)
+  job = small_training.job(tmp_path, tmp_path)
+  export.write(job, DESCRIPTION, str(checkpoint))
+  folder = tmp_path / 'export' / 'checkpoints'
+  (folder / 'mine').mkdir()
+  from_images = {**DESCRIPTION, 'init_checkpoint': {'path': 'i', 'sha256': '0'}}
+  export.write(job, from_images, str(checkpoint))
+  assert [*folder.glob('*/model.ckpt.index')] == [
+    folder / 'rgb_imagenet' / 'model.ckpt.index'
+  ]
+  assert (folder / 'mine').is_dir()
+  assert 'is of an earlier training: removed' in caplog.text

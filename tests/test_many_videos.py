@@ -514,6 +514,7 @@ def test_the_script_says_what_it_did_and_that_some_failed(tmp_path):
   assert result.stdout == (
     'train: 1 of 2 videos in 1 of 1 shards, 1 failed\n'
     'validation: 0 of 0 videos in 0 of 0 shards, 0 failed\n'
+    f'{output_dir}/failures.jsonl names the failed videos\n'
   )
   assert 'videos/s' in result.stderr
   assert 'flows/s' in result.stderr

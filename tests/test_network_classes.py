@@ -1,10 +1,13 @@
 """The label map fits every network."""
 
+import json
+
 import pytest
 import small_networks
 
 from two_stream import errors
 from two_stream.evaluation import data_directory, network_classes
+from two_stream.records import shard_folder
 
 
 @pytest.fixture(name='data')
@@ -42,12 +45,36 @@ def test_the_label_map_and_the_frame_rate_are_those_of_the_records(
   assert names == label_map.splitlines()
   assert caplog.text == ''
   (records / 'parameters.json').write_text(
-    '{"parameters": {"frames_per_second": 12}}'
+    '{"schema_version": 2, "parameters": {"frames_per_second": 12}}'
   )
   network_classes.names_for_records(data, networks, records)
   assert 'has 12 frames a second and the networks were trained on 25' in (
     caplog.text
   )
   (records / 'label_map.txt').write_text('b\na\nc\n')
+  with pytest.raises(errors.InputError, match='is not the label map of'):
+    network_classes.names_for_records(data, networks, records)
+
+
+def test_without_a_label_map_the_records_digest_of_it_is_compared(
+  data, tmp_path
+):
+  small_networks.write(data, 'rgb_scratch', 3)
+  networks = data_directory.networks(data, 'rgb', False)
+  records = tmp_path / 'records'
+  records.mkdir()
+  classes = {
+    'number': 3,
+    'sha256': shard_folder.digest(['one', 'two', 'three']),
+  }
+  made = {
+    'schema_version': 2,
+    'parameters': {'frames_per_second': 25},
+    'classes': classes,
+  }
+  (records / 'parameters.json').write_text(json.dumps(made))
+  network_classes.names_for_records(data, networks, records)
+  classes['sha256'] = shard_folder.digest(['three', 'two', 'one'])
+  (records / 'parameters.json').write_text(json.dumps(made))
   with pytest.raises(errors.InputError, match='is not the label map of'):
     network_classes.names_for_records(data, networks, records)

@@ -71,3 +71,18 @@ def test_a_relative_folder_is_taken_by_the_working_folder(
 
 def test_without_a_checkpoint_there_is_nothing_to_continue(tmp_path):
   assert saved_checkpoints.newest_whole(tmp_path) is None
+
+
+def test_a_checkpoint_of_another_step_than_its_name_is_passed_over(
+  tmp_path, caplog
+):
+  """Somebody copied it."""
+  with tf.Graph().as_default(), tf.compat.v1.Session() as session:
+    step = tf.compat.v1.train.get_or_create_global_step()
+    session.run(step.initializer)
+    saver = tf.compat.v1.train.Saver()
+    saver.save(session, str(tmp_path / 'model.ckpt'), 0)
+    saver.save(session, str(tmp_path / 'model.ckpt'), 5)
+  newest = saved_checkpoints.newest_whole(tmp_path)
+  assert newest == str(tmp_path / 'model.ckpt-0')
+  assert 'model.ckpt-5 is skipped: is of step 0, unlike its name' in caplog.text

@@ -113,11 +113,16 @@ def test_what_was_made_otherwise_is_refused(folder, plan):
       plan,
       'per_second was 25 and is 12',
     ),
-    (SETTINGS, ['b', 'a'], plan, 'classes: sha256'),
+    (SETTINGS, ['b', 'a'], plan, 'classes: other names, labels or another'),
     (SETTINGS, ['a', 'b', 'c'], plan, 'classes: number was 2 and is 3'),
     (SETTINGS, ['a', 'b'], fewer, 'train: videos was 101 and is 100'),
-    (SETTINGS, ['a', 'b'], relabelled, 'train: sha256'),
-    (SETTINGS, ['a', 'b'], smaller, 'train: shards was 3 and is 11'),
+    (SETTINGS, ['a', 'b'], relabelled, 'train: other names, labels or'),
+    (
+      SETTINGS,
+      ['a', 'b'],
+      smaller,
+      'train: shards was 3 and is 11 now, see --shard_size',
+    ),
   ]:
     with pytest.raises(errors.InputError, match=message):
       folder.remember_parameters(parameters, names, {'train': new_plan})
@@ -259,5 +264,27 @@ def test_other_parts_of_the_videos_are_other_samples(tmp_path):
     if samples is parts[0]:
       folder.remember_parameters(SETTINGS, ['a', 'b'], {'train': plan})
     else:
-      with pytest.raises(errors.InputError, match='sha256'):
+      with pytest.raises(errors.InputError, match='other names, labels'):
         folder.remember_parameters(SETTINGS, ['a', 'b'], {'train': plan})
+
+
+def test_shards_whose_parameters_are_lost_are_not_continued(folder, plan):
+  """Nobody knows what they were made from."""
+  folder.remember_parameters(SETTINGS, ['a', 'b'], {'train': plan})
+  (folder.folder / 'parameters.json').unlink()
+  folder.remember_parameters(SETTINGS, ['a', 'b'], {'train': plan})
+  folder.path(plan[0]).touch()
+  (folder.folder / 'parameters.json').unlink()
+  with pytest.raises(errors.InputError, match=r'parameters\.json: is missing'):
+    folder.remember_parameters(SETTINGS, ['a', 'b'], {'train': plan})
+
+
+def test_a_large_file_in_the_place_of_a_small_one_is_not_read(folder, plan):
+  huge = folder.folder / 'huge'
+  with huge.open('wb') as stream:
+    stream.truncate(1 << 40)  # A hole, which takes no space.
+  (folder.folder / 'summary.json').symlink_to(huge)
+  folder.remember_parameters(SETTINGS, ['a', 'b'], {'train': plan})
+  folder.summarize({})
+  assert huge.stat().st_size == 1 << 40
+  assert json.loads((folder.folder / 'summary.json').read_text())

@@ -10,7 +10,7 @@ import small_records
 import small_training
 
 from two_stream import errors
-from two_stream.training import sync_replicas, training_folder
+from two_stream.training import saving, sync_replicas, training_folder
 
 
 @pytest.fixture(name='data', scope='module')
@@ -87,3 +87,34 @@ def test_a_folder_whose_name_is_not_utf_8_is_refused(data, tmp_path):
   job = small_training.job(data, tmp_path / 'r\udcff')
   with pytest.raises(errors.InputError, match='not UTF-8'):
     sync_replicas.run(job, small_training.ALONE)
+
+
+def test_a_run_whose_folder_was_replaced_saves_nothing_more(tmp_path):
+  """Somebody removes the folder and trains anew under its name."""
+  folder = tmp_path / 'run'
+  with training_folder.locked(folder) as check_folder:
+    check_folder()
+    folder.rename(tmp_path / 'removed')
+    with pytest.raises(errors.InputError, match='was removed or replaced'):
+      check_folder()
+    with training_folder.locked(folder) as check_other:
+      check_other()
+      with pytest.raises(errors.InputError, match='was removed or replaced'):
+        check_folder()
+
+
+def test_training_in_a_folder_that_was_replaced_ends(
+  data, tmp_path, monkeypatch
+):
+  folder = tmp_path / 'run'
+  original = saving.SaveCheckpoints.after_create_session
+
+  def replace(*arguments):
+    original(*arguments)
+    folder.rename(tmp_path / 'removed')
+    folder.mkdir()
+
+  monkeypatch.setattr(saving.SaveCheckpoints, 'after_create_session', replace)
+  with pytest.raises(errors.InputError, match='was removed or replaced'):
+    sync_replicas.run(small_training.job(data, folder), small_training.ALONE)
+  assert not list(folder.glob('model.ckpt*'))

@@ -67,3 +67,13 @@ def test_values_that_are_not_finite_are_refused(value):
   with pytest.raises(errors.InputError) as error:
     weight_checks.check_values('a', values)
   assert 'a: bad is not finite (2 of 3 variables' in str(error.value)
+
+
+@pytest.mark.parametrize('size', [1e9, -2e9, 1e20])
+def test_weights_too_large_for_finite_activations_are_refused(size):
+  values = {'a': np.ones(3, np.float32), 'b': np.array([0, size], np.float32)}
+  if abs(size) > 1e9:
+    with pytest.raises(errors.InputError, match='my.ckpt: b has the value'):
+      weight_checks.check_sizes('my.ckpt', values)
+  else:
+    weight_checks.check_sizes('my.ckpt', values)

@@ -1,5 +1,6 @@
 """How every script starts and ends: flags, one-line errors, exit statuses."""
 
+import errno
 import io
 import math
 import os
@@ -94,6 +95,8 @@ def run(main: Callable[[], int | None]) -> None:
     if isinstance(sys.stdout, io.TextIOWrapper):
       sys.stdout.reconfigure(errors='backslashreplace')
     try:
+      if sys.stdout is None:
+        raise errors.InputError('standard output is closed; open it')
       refuse_stray_arguments(argv[1:])
       refuse_nul(flags.FLAGS.flag_values_dict())
       refuse_odd_numbers(flags.FLAGS.flag_values_dict())
@@ -108,13 +111,16 @@ def run(main: Callable[[], int | None]) -> None:
       print('interrupted', file=sys.stderr)
       return 130
     except BrokenPipeError:
-      # Python flushes standard output once more when it ends.
-      os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+      _drop_output()
       return 128 + signal.SIGPIPE
     except OSError as error:
       # If the error has a file name, the file is the user's: there is no space,
       # no permission, a loop of links, or too long a name. The user learns
       # nothing more from a traceback.
+      if error.errno == errno.ENOSPC and error.filename is None:
+        _drop_output()
+        _print_error(f'standard output: {error.strerror}')
+        return 1
       if error.filename is None:
         raise
       _print_error(f'{error.filename}: {error.strerror}')
@@ -135,6 +141,11 @@ def _parse_flags(arguments: Sequence[str]) -> list[str]:
     message = ' '.join(str(error).split())
     _print_error(f'{message.removesuffix(".")}; see --help')
     sys.exit(1)
+
+
+def _drop_output() -> None:
+  """Drops what Python would write to standard output once more at the end."""
+  os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _print_error(message: object) -> None:

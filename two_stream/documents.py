@@ -23,6 +23,8 @@ from two_stream import errors, files
 
 # The largest label file of the field, Kinetics-700's, has about 50 MB.
 MAX_BYTES = 512 << 20
+# What this program writes of itself is small, even with thousands of classes.
+MAX_OWN_BYTES = 4 << 20
 # A float64 has at most 309 digits before the point.
 _MAX_DIGITS = 309
 _SURROGATE = re.compile(r'\\u[dD][89a-fA-F]|[\ud800-\udfff]')
@@ -39,27 +41,29 @@ _quoter.maxstring = _quoter.maxlong = _quoter.maxother = 100
 _quoter.maxlevel, _quoter.maxlist, _quoter.maxdict = 1, 2, 2
 
 
-def read_text(path: files.PathLike) -> str:
+def read_text(path: files.PathLike, max_bytes: int | None = None) -> str:
   """Reads a UTF-8 file.
 
   Args:
     path: the file.
+    max_bytes: the largest size of the file; None means `MAX_BYTES`.
 
   Returns:
     Its text, without a byte-order mark.
 
   Raises:
-    InputError: the file cannot be read, is larger than `MAX_BYTES`, or is not
+    InputError: the file cannot be read, is larger than `max_bytes`, or is not
       UTF-8.
   """
+  max_bytes = MAX_BYTES if max_bytes is None else max_bytes
   with files.open_to_read(path) as stream:
     try:
-      content = stream.read(MAX_BYTES + 1)
+      content = stream.read(max_bytes + 1)
     except OSError as error:
       raise files.unreadable(path, error) from error
-  if len(content) > MAX_BYTES:
+  if len(content) > max_bytes:
     raise errors.InputError(
-      f'{path}: larger than {MAX_BYTES >> 20} MiB, which no file of labels is'
+      f'{path}: larger than {max_bytes >> 20} MiB, which no file of its kind is'
     )
   try:
     return content.decode('utf-8-sig')
@@ -92,11 +96,13 @@ def read_lines(path: files.PathLike) -> list[str]:
   return [line.removesuffix('\r') for line in lines]
 
 
-def read_json(path: files.PathLike) -> Any:
+def read_json(path: files.PathLike, max_bytes: int | None = None) -> Any:
   """Reads a JSON file.
 
   Args:
     path: the file.
+    max_bytes: the largest size of the file; None means `MAX_BYTES`. The value
+      may take 30 times as much memory.
 
   Returns:
     Its value, made of dict, list, str, int, float, bool and None.
@@ -105,7 +111,7 @@ def read_json(path: files.PathLike) -> Any:
     InputError: the file cannot be read, is no JSON, or is refused; see the top
       of this module.
   """
-  return parse_json(read_text(path), path)
+  return parse_json(read_text(path, max_bytes), path)
 
 
 def read_json_lines(path: files.PathLike) -> list[Any]:

@@ -271,7 +271,7 @@ def frames_per_second(data_dir: files.PathLike) -> int | None:
     f'{resampling.FRAMES_PER_SECOND} frames a second'
   )
   try:
-    content = documents.read_json(path)
+    content = documents.read_json(path, documents.MAX_OWN_BYTES)
   except errors.InputError as error:
     raise errors.InputError(f'{error}; {remedy}') from error
   try:

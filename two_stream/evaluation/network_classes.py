@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from two_stream import errors, files
 from two_stream.evaluation import data_directory
 from two_stream.networks import checkpoints as checkpoint_layout
-from two_stream.records import shard_folder
+from two_stream.records import shard_counts, shard_folder
 from two_stream.video import resampling
 
 
@@ -62,10 +62,7 @@ def names_for_records(
     data_dir, 'joint', [network.checkpoint for network in networks]
   )
   of_records = pathlib.Path(records_dir, shard_folder.LABEL_MAP)
-  if (
-    of_records.exists()
-    and shard_folder.read_class_names(records_dir) != of_networks
-  ):
+  if not _are_those_of_records(of_networks, records_dir):
     raise errors.InputError(
       f'{of_records} is not the label map of {data_dir}; choose the '
       '--records_dir of the data set that the networks were trained on'
@@ -81,3 +78,17 @@ def names_for_records(
       *(rate or resampling.NATIVE for rate in rates[::-1]),
     )
   return of_networks
+
+
+def _are_those_of_records(
+  class_names: Sequence[str], records_dir: files.PathLike
+) -> bool:
+  """Returns whether records are of these classes, or do not tell.
+
+  Without a label map, parameters.json tells the digest of the right one.
+  """
+  if pathlib.Path(records_dir, shard_folder.LABEL_MAP).exists():
+    return shard_folder.read_class_names(records_dir) == class_names
+  made_with = shard_counts.read_parameters(records_dir).get('classes', {})
+  digest = shard_folder.digest(class_names)
+  return made_with.get('sha256', digest) == digest

@@ -84,8 +84,11 @@ class Classifier(tf.Module):
     self._network_name = name
     dtype = tf.as_dtype(precision)
     network = fold(values, description, dtype)
-    weight_checks.check_values(
-      name, {v.name: v.numpy() for v in network.variables}
+    folded = {v.name: v.numpy() for v in network.variables}
+    weight_checks.check_values(name, folded)
+    # What the last weights give is looked at itself.
+    weight_checks.check_sizes(
+      name, {v: w for v, w in folded.items() if checkpoints.LOGITS not in v}
     )
     clip_spec = tf.TensorSpec([None, None, 224, 224, description.channels])
 

@@ -12,6 +12,8 @@ from two_stream import errors, files
 from two_stream.networks import batch_norm, checkpoint_files
 
 # How the name of a BatchNorm's variance ends, in I3D and in Inception-v1.
+# Weights of trained networks are below 1000.
+LARGEST = 1e9
 VARIANCE = 'moving_variance'
 
 
@@ -95,3 +97,22 @@ def check_values(
       f'{path}: {problems[0]} ({len(problems)} of {len(values)} variables are '
       'of no use); take a checkpoint from before its training went wrong'
     )
+
+
+def check_sizes(path: files.PathLike, values: Mapping[str, np.ndarray]) -> None:
+  """Raises InputError if weights are too large for finite activations.
+
+  Some activations would be infinite. ReLU makes zeros of what is computed from
+  them, so that the logits of such a network may be finite, and mean nothing.
+
+  Args:
+    path: the checkpoint's prefix, for the message.
+    values: name -> array.
+  """
+  for name, value in values.items():
+    largest = float(np.abs(value.astype(np.float32, copy=False)).max())
+    if largest > LARGEST:
+      raise errors.InputError(
+        f'{path}: {name} has the value {largest:g}, with which nothing can be '
+        'computed; take a checkpoint from before its training went wrong'
+      )

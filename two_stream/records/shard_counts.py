@@ -60,7 +60,7 @@ def read_parameters(folder: files.PathLike) -> dict[str, Any]:
   if not path.exists():
     return {}
   with _remedy('copy it back, or choose another folder and preprocess anew'):
-    content = documents.read_json(path)
+    content = documents.read_json(path, documents.MAX_OWN_BYTES)
     if not isinstance(content, dict):
       raise errors.InputError(f'{path}: not a JSON object')
     version = content.get(VERSION_KEY, 1)

@@ -124,13 +124,16 @@ class ShardFolder:
       'parameters': parameters,
       'classes': {
         'number': len(class_names),
-        'sha256': _digest(list(class_names)),
+        'sha256': digest(list(class_names)),
       },
       **{split: _fingerprint(plan) for split, plan in plans.items()},
     }
     path = self.folder / PARAMETERS
     with self._alone():
       old = shard_counts.read_parameters(self.folder)
+      if not old and next(self.folder.glob('*.tfrecord'), None):
+        message = f'{path}: is missing; copy it back, or choose another'
+        raise errors.InputError(f'{message} --output_dir')
       for topic in now.keys() & old.keys():
         _refuse_change(path, topic, old[topic], now[topic])
       version = {shard_counts.VERSION_KEY: shard_counts.SCHEMA_VERSION}
@@ -250,7 +253,9 @@ class ShardFolder:
   def _write(self, path: pathlib.Path, text: str) -> None:
     """Replaces a small file, unless it has this content already."""
     with files.errors_of_writing(path, shards.REMEDY_OF_WRITING):
-      if path.is_file() and path.read_bytes() == text.encode():
+      data = text.encode()
+      is_as_long = path.is_file() and path.stat().st_size == len(data)
+      if is_as_long and path.read_bytes() == data:
         files.remove_leftovers(path)
         return
       with files.atomic_open(path, 'w') as stream:
@@ -290,9 +295,9 @@ def read_class_names(folder: files.PathLike) -> list[str]:
   """
   path = pathlib.Path(folder, LABEL_MAP)
   names = label_map.read(path)
-  digest = _digest(names)
+  found = digest(names)
   made_with = shard_counts.read_parameters(folder).get('classes', {})
-  if made_with.get('sha256', digest) != digest:
+  if made_with.get('sha256', found) != found:
     raise errors.InputError(
       f'{path}: not the label map that the shards were made with; run the '
       'preprocessing again, it writes the file again'
@@ -306,7 +311,7 @@ def _fingerprint(plan: Sequence[shards.Shard]) -> dict[str, Any]:
   return {
     'videos': len(samples),
     'shards': len(plan),
-    'sha256': _digest(samples),
+    'sha256': digest(samples),
   }
 
 
@@ -341,5 +346,6 @@ def _refuse_change(
     )
 
 
-def _digest(values: Sequence[Any]) -> str:
+def digest(values: Sequence[Any]) -> str:
+  """Returns the digest of class names or samples, 64 hexadecimal digits."""
   return hashlib.sha256(json.dumps(values).encode()).hexdigest()

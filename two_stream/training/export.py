@@ -46,7 +46,26 @@ def write(
   stream = job.hyperparameters.stream
   start_from = 'imagenet' if description.get('init_checkpoint') else 'scratch'
   values = checkpoints.read(checkpoint)
+  _remove_others(folder / 'checkpoints', f'{stream}_{start_from}')
   for name in ('.', f'checkpoints/{stream}_{start_from}'):
     path = folder / name / 'model.ckpt'
     checkpoints.write(values, path, recipe.STREAMS[stream].scope)
   logging.info('exported %s to %s', checkpoint, folder)
+
+
+def _remove_others(folder: pathlib.Path, name: str) -> None:
+  """Removes exported networks that an earlier training left here.
+
+  They would be taken for networks of the same training.
+
+  Args:
+    folder: the folder `checkpoints` of the export.
+    name: the folder in it that is about to be written.
+  """
+  for stream in recipe.STREAMS:
+    for start_from in ('imagenet', 'scratch'):
+      other = folder / f'{stream}_{start_from}'
+      if other.name != name and other.is_dir():
+        for path in other.glob('model.ckpt.*'):
+          logging.warning('%s is of an earlier training: removed', path)
+          path.unlink()

@@ -201,7 +201,7 @@ def _read(path: pathlib.Path) -> Description:
     'the flags say'
   )
   try:
-    content = documents.read_json(path)
+    content = documents.read_json(path, documents.MAX_OWN_BYTES)
   except errors.InputError as error:
     raise errors.InputError(f'{error}; {remedy}') from None
   try:

@@ -10,6 +10,7 @@ from two_stream import errors, files
 from two_stream.networks import checkpoint_files, weight_checks
 
 # A training checkpoint has two files. The index is written last.
+STEP = 'global_step'
 _INDEX = re.compile(r'model\.ckpt-(\d+)\.index')
 
 
@@ -86,7 +87,11 @@ def _damage(path: str) -> str:
     readable = [
       name for name, tensor in checkpoint.tensors.items() if tensor.dtype
     ]
-    weight_checks.check_values(path, checkpoint.values(readable))
+    values = checkpoint.values(readable)
+    weight_checks.check_values(path, values)
+    found = values.get(STEP)
+    if found is not None and int(found) != step_of(path):
+      return f'is of step {int(found)}, unlike its name'
   except errors.InputError as error:
     return str(error)
   return ''

@@ -8,6 +8,7 @@ state that it has checked by the rules of divergence.py.
 import logging
 import pathlib
 import time
+from collections.abc import Callable
 from typing import NoReturn
 
 import numpy as np
@@ -57,6 +58,7 @@ class SaveCheckpoints(v1.train.SessionRunHook):
     train_dir: files.PathLike,
     max_steps: int,
     checkpoint_seconds: float,
+    check_folder: Callable[[], None] = lambda: None,
   ):
     """Makes the hook.
 
@@ -66,6 +68,8 @@ class SaveCheckpoints(v1.train.SessionRunHook):
       train_dir: the folder for the checkpoints.
       max_steps: after how many steps training ends.
       checkpoint_seconds: the time between two checkpoints.
+      check_folder: raises an InputError if the folder is another one than that
+        of this run, see `training_folder.locked`.
     """
     self._replica = replica
     self._gate = replica.optimizer.gate
@@ -73,6 +77,7 @@ class SaveCheckpoints(v1.train.SessionRunHook):
     self._train_dir = train_dir
     self._max_steps = max_steps
     self._checkpoint_seconds = checkpoint_seconds
+    self._check_folder = check_folder
     # The step of the newest checkpoint.
     self._saved_step: int | None = None
     # The step of the newest checkpoint whose loss was not too large.
@@ -215,6 +220,7 @@ class SaveCheckpoints(v1.train.SessionRunHook):
   def _save(self, session: v1.Session, step: int) -> None:
     """Saves the state of a step, which is sound, unless it is saved already."""
     if step != self._saved_step:
+      self._check_folder()
       path = str(pathlib.Path(self._train_dir, 'model.ckpt'))
       self._saver.save(session, path, step, write_meta_graph=False)
     self._saved_step = self._sound_step = step

@@ -91,7 +91,7 @@ def train(
     job.stall_seconds if task.is_chief and task.ps_hosts else None,
     functools.partial(hooks.explain_standstill, task),
   )
-  with _folder_of_chief(job, task):
+  with _folder_of_chief(job, task) as check_folder:
     checkpoint = None
     if task.is_chief:
       checkpoint = saved_checkpoints.newest_whole(job.train_dir)
@@ -102,13 +102,14 @@ def train(
       first_weights = initial_weights.choose(
         job, replica.network, description, checkpoint
       )
-    worker = _Worker(job, task, replica, target, watcher)
+    worker = _Worker(job, task, replica, target, watcher, check_folder)
     with watcher.running():
       if not task.is_chief:
         worker.wait_for_chief()
         job_file.check(job, description)
       last = worker.train(index, first_weights)
       if last:
+        check_folder()
         with explained_errors.explained(job, lambda: job.max_steps, lambda: ''):
           export.write(job, description, last)
   if watcher.signal_number is not None:
@@ -151,11 +152,11 @@ def build_replica(
 
 def _folder_of_chief(
   job: training_job.Job, task: cluster_task.ClusterTask
-) -> contextlib.AbstractContextManager[None]:
+) -> contextlib.AbstractContextManager[Callable[[], None]]:
   """Locks the training folder in the chief, which alone writes in it."""
   if task.is_chief:
     return training_folder.locked(job.train_dir)
-  return contextlib.nullcontext()
+  return contextlib.nullcontext(lambda: None)
 
 
 class _Worker:
@@ -168,12 +169,14 @@ class _Worker:
     replica: training_graph.TrainingGraph,
     target: str,
     watcher: watchdog.Watchdog,
+    check_folder: Callable[[], None],
   ):
     self._job = job
     self._task = task
     self._replica = replica
     self._target = target
     self._watcher = watcher
+    self._check_folder = check_folder
 
   def wait_for_chief(self) -> None:
     """Waits until the chief has set the variables, or a signal comes.
@@ -250,6 +253,7 @@ class _Worker:
       self._job.train_dir,
       self._job.max_steps,
       self._job.checkpoint_seconds,
+      self._check_folder,
     )
 
   def _make_hooks(

@@ -10,10 +10,13 @@ events.out.*          summaries of training; those of the evaluator in eval/
 
 import contextlib
 import fcntl
+import functools
 import logging
+import os
 import pathlib
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import BinaryIO
 
 from two_stream import errors, files
 
@@ -48,7 +51,7 @@ def check_path(train_dir: files.PathLike) -> None:
 
 
 @contextlib.contextmanager
-def locked(train_dir: files.PathLike) -> Iterator[None]:
+def locked(train_dir: files.PathLike) -> Iterator[Callable[[], None]]:
   """Keeps other runs out of a folder while the block runs.
 
   When the process dies, the kernel releases the lock. So the next run can have
@@ -56,6 +59,10 @@ def locked(train_dir: files.PathLike) -> Iterator[None]:
 
   Args:
     train_dir: the folder. It is made if it is missing.
+
+  Yields:
+    A function that raises InputError if the folder is no longer the one that
+    was locked, because somebody removed or replaced it.
 
   Raises:
     InputError: another run has the folder, or it cannot be written.
@@ -78,7 +85,22 @@ def locked(train_dir: files.PathLike) -> Iterator[None]:
         train_dir,
         error.strerror,
       )
-    yield
+    yield functools.partial(_check_same, train_dir, lock_file)
+
+
+def _check_same(train_dir: files.PathLike, lock_file: BinaryIO) -> None:
+  """Raises InputError unless the folder's lock file is the one that is open."""
+  try:
+    is_same = os.path.samestat(
+      pathlib.Path(train_dir, '.lock').stat(), os.fstat(lock_file.fileno())
+    )
+  except OSError:
+    is_same = False
+  if not is_same:
+    raise errors.InputError(
+      f'{train_dir}: was removed or replaced while this run trained in it, so '
+      'nothing more is saved; choose another --train_dir for a new training'
+    )
 
 
 def write(path: files.PathLike, text: str) -> None:

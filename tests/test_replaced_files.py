@@ -421,6 +421,7 @@ def check_results(output, right):
 
 
 @pytest.mark.slow
+@pytest.mark.process
 @pytest.mark.parametrize('seed', range(2))
 def test_files_replaced_at_ten_random_moments_leave_no_wrong_part(
   folder, right, tmp_path, seed

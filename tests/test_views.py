@@ -144,3 +144,16 @@ def test_images_outside_the_window_are_not_decoded(stream):
   assert len(shown(parsed, stream, window)) == 9
   with pytest.raises(tf.errors.InvalidArgumentError):
     shown(parsed, stream, views.center(parsed))
+
+
+@pytest.mark.parametrize('stream', STREAMS)
+def test_graphs_of_tensorflow_1_decode_the_same(stream):
+  """Training is written in TensorFlow 1, where == compares objects."""
+  serialized = small_records.serialized_clip(0, 0)
+  parsed = tfrecords.parse(tf.constant(serialized))
+  expected = shown(parsed, stream, views.center(parsed))
+  with tf.Graph().as_default(), tf.compat.v1.Session() as session:
+    parsed = tfrecords.parse(tf.constant(serialized))
+    clip = views.decode(parsed, stream, views.center(parsed))
+    decoded = session.run(clip).astype(np.float32)
+  np.testing.assert_array_equal(pixels.unit_range(decoded, stream), expected)

@@ -132,8 +132,7 @@ class ShardFolder:
     with self._alone():
       old = shard_counts.read_parameters(self.folder)
       if not old and next(self.folder.glob('*.tfrecord'), None):
-        message = f'{path}: is missing; copy it back, or choose another'
-        raise errors.InputError(f'{message} --output_dir')
+        raise errors.InputError(f'{path}: is missing; copy it back')
       for topic in now.keys() & old.keys():
         _refuse_change(path, topic, old[topic], now[topic])
       version = {shard_counts.VERSION_KEY: shard_counts.SCHEMA_VERSION}

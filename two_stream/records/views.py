@@ -154,7 +154,9 @@ def _decode_flow(view: View, encoded: tf.Tensor) -> tf.Tensor:
     # MediaPipe's own flow is JPEG, whose codes mean other displacements. The
     # decoder would accept it.
     signature = tf.strings.substr(encoded, 0, len(codecs.PNG_SIGNATURE))
-    png = tf.where(signature == codecs.PNG_SIGNATURE, encoded, 'no PNG image')
+    # In TensorFlow 1 code, == would compare the objects.
+    is_png = tf.equal(signature, codecs.PNG_SIGNATURE)
+    png = tf.where(is_png, encoded, 'no PNG image')
     flow = tf.image.decode_png(png, channels=3)[..., :2]
     # Python's slices would silently give less of an image that is too small.
     return tf.slice(flow, [view.top, view.left, 0], [_SIZE, _SIZE, 2])

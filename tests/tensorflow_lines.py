@@ -16,9 +16,12 @@ W0000 00:00:1795358424.312083   20085 local_rendezvous.cc:412] Local rendezvous 
 W0000 00:00:1795618971.478741   10184 local_rendezvous.cc:412] Local rendezvous is aborting with status: CANCELLED: TakeGrad operation was cancelled
 \t [[{{node sync_replicas/ResourceAccumulatorTakeGradient_18}}]] [type.googleapis.com/tensorflow.DerivedStatus='']
 W0000 00:00:1795618971.479300   10374 grpc_worker_service.cc:536] RecvTensor cancelled for 61055286384092772
+W0000 00:00:1795638014.050708   30278 local_rendezvous.cc:412] Local rendezvous is aborting with status: ABORTED: Stopping remaining executors. [type.googleapis.com/tensorflow.DerivedStatus='']
+W0000 00:00:1795638015.051475   31121 local_rendezvous.cc:412] Local rendezvous is aborting with status: ABORTED: Step 55580979746355117 cancelled.  Cancelling rendezvous. [type.googleapis.com/tensorflow.DerivedStatus='']
 """  # noqa: E501
 NEWS = b"""\
 W0000 00:00:1795358424.312083   20085 local_rendezvous.cc:412] Local rendezvous is aborting with status: CANCELLED: all is lost
+W0000 00:00:1795638014.050708   30278 local_rendezvous.cc:412] Local rendezvous is aborting with status: ABORTED: Step 3 failed. Cancelling rendezvous.
 \t [[{{node sync_replicas/AccumulatorTakeGradient}}]]
 E0000 00:00:1795618541.966386    5431 cuda_dnn.cc:52] no cuDNN
 \ta line that begins as the second line of a message does

@@ -37,6 +37,13 @@ _NO_NEWS = (
   + rb'Local rendezvous is aborting with status: CANCELLED: TakeGrad operation '
   rb'was cancelled',
   _HEAD % rb'grpc_worker_service' + rb'RecvTensor cancelled for \d+',
+  # In a ps at the same time, when the chief closes its session. These lines
+  # tell no reason; a step that fails raises an error in the worker that ran it.
+  _HEAD
+  % rb'local_rendezvous'
+  + rb'Local rendezvous is aborting with status: ABORTED: '
+  rb'(?:Stopping remaining executors\. |'
+  rb'Step \d+ cancelled\.  Cancelling rendezvous\. )',
 )
 # No news on a machine without a GPU, or if the process shall not use one.
 _NO_NEWS_WITHOUT_GPU = (

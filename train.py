@@ -36,6 +36,7 @@ from absl import flags
 from two_stream import cli, recipe
 from two_stream.cluster import cluster_task, tf_config
 from two_stream.training import training_job
+from two_stream.video import pixels
 
 FLAGS = flags.FLAGS
 
@@ -89,18 +90,21 @@ flags.DEFINE_integer(
   f'backups; the published recipe has {recipe.BACKUP_REPLICAS}. If there are '
   'fewer workers, each of them computes several gradients in a step.',
   lower_bound=1,
+  upper_bound=100_000,
 )
 flags.DEFINE_integer(
   'batch_size',
   recipe.BATCH_SIZE,
   'Number of clips that a gradient is computed from.',
   lower_bound=1,
+  upper_bound=1024,
 )
 flags.DEFINE_integer(
   'num_frames',
   recipe.TRAIN_FRAMES,
   'Number of frames of a clip.',
   lower_bound=recipe.MIN_FRAMES,
+  upper_bound=pixels.MAX_FRAMES,
 )
 flags.DEFINE_float(
   'momentum', recipe.MOMENTUM, 'Momentum of the optimizer.', 0, 1
@@ -124,6 +128,7 @@ flags.DEFINE_float(
   1.0,
   'Factor on the number of channels of the network.',
   1 / 16,
+  16,
 )
 flags.DEFINE_float(
   'batch_norm_decay',

@@ -10,6 +10,7 @@ import pytest
 
 from two_stream import recipe
 from two_stream.training import training_job
+from two_stream.video import pixels
 
 
 def test_the_defaults_are_the_published_recipe():
@@ -68,3 +69,33 @@ def test_a_job_does_not_change():
   )
   with pytest.raises(dataclasses.FrozenInstanceError):
     job.max_steps = 2
+
+
+# Prints what is said of each value, as `NAME=VALUE` in the command line.
+PARSE = """
+import sys
+import train
+for name, _, value in (argument.partition('=') for argument in sys.argv[1:]):
+  try:
+    train.FLAGS[name].parse(value)
+    print('accepted')
+  except train.flags.IllegalFlagValueError as error:
+    print(error)
+"""
+
+
+@pytest.mark.process
+def test_numbers_that_no_machine_can_take_are_refused_with_their_range():
+  bounds = {
+    'batch_size': (1, 1024),
+    'num_frames': (recipe.MIN_FRAMES, pixels.MAX_FRAMES),
+    'depth_multiplier': (1 / 16, 16),
+    'replicas_to_aggregate': (1, 100_000),
+  }
+  good = [f'{name}={top}' for name, (_, top) in bounds.items()]
+  bad = [f'{name}={2 * top}' for name, (_, top) in bounds.items()]
+  result = programs.run_code(PARSE, *good, *bad, check=True)
+  lines = result.stdout.splitlines()
+  assert lines[: len(good)] == ['accepted'] * len(good)
+  for line, (low, top) in zip(lines[len(good) :], bounds.values(), strict=True):
+    assert f'in the range [{low}, {top}]' in line

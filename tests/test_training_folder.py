@@ -83,6 +83,34 @@ def test_a_folder_that_tensorflow_takes_for_a_pattern_is_refused(
   assert not (tmp_path / name).exists()
 
 
+@pytest.mark.parametrize(
+  'name', ['export', 'export/checkpoints', 'export/checkpoints/rgb_x', 'eval']
+)
+@pytest.mark.parametrize('what', ['a link', 'a broken link', 'a file'])
+def test_what_takes_the_place_of_a_folder_is_refused_before_the_first_step(
+  name, what, data, tmp_path
+):
+  """A link would be followed, and what it leads to be overwritten."""
+  path = tmp_path / 'run' / name
+  path.parent.mkdir(parents=True)
+  target = tmp_path / 'elsewhere'
+  if what == 'a file':
+    path.touch()
+  else:
+    path.symlink_to(target)
+  if what == 'a link':
+    target.mkdir()
+  with pytest.raises(errors.InputError) as caught:
+    sync_replicas.run(
+      small_training.job(data, tmp_path / 'run'), small_training.ALONE
+    )
+  assert str(caught.value) == (
+    f'--train_dir: {path}: is a link or a file in place of a folder; remove it'
+  )
+  assert not list(target.glob('*'))
+  assert not list((tmp_path / 'run').glob('model.ckpt*'))
+
+
 def test_a_folder_whose_name_is_not_utf_8_is_refused(data, tmp_path):
   job = small_training.job(data, tmp_path / 'r\udcff')
   with pytest.raises(errors.InputError, match='not UTF-8'):

@@ -55,6 +55,7 @@ def run(job: training_job.Job, task: cluster_task.ClusterTask) -> int:
     InputError: the job cannot be done, and a restart would not help.
   """
   training_folder.check_path(job.train_dir)
+  training_folder.check_folders(job.train_dir)
   if task.job_name == 'evaluator':
     evaluator.follow(job)
     return 0

@@ -50,6 +50,32 @@ def check_path(train_dir: files.PathLike) -> None:
     ) from None
 
 
+def check_folders(train_dir: files.PathLike) -> None:
+  """Refuses links and files in place of the folders that a training fills.
+
+  A link would be followed, and what it leads to would be overwritten.
+
+  Args:
+    train_dir: the folder of a training, which need not exist.
+
+  Raises:
+    InputError: export/, a folder in it, or eval/ is a link or a file.
+  """
+  folder = pathlib.Path(train_dir)
+  networks = folder / 'export' / 'checkpoints'
+  for path in (
+    folder / 'eval',
+    networks.parent,
+    networks,
+    *networks.glob('*'),
+  ):
+    if path.is_symlink() or (path.exists() and not path.is_dir()):
+      raise errors.InputError(
+        f'--train_dir: {path}: is a link or a file in place of a folder; '
+        'remove it'
+      )
+
+
 @contextlib.contextmanager
 def locked(train_dir: files.PathLike) -> Iterator[Callable[[], None]]:
   """Keeps other runs out of a folder while the block runs.

@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterable
 
 import numpy as np
 import tensorflow as tf
-from tensorflow.compat import v1
 
 from two_stream import errors, files, identity, recipe
 from two_stream.evaluation import accuracy, clip_batches
@@ -52,8 +51,7 @@ def follow(job: training_job.Job) -> None:
   scope = recipe.STREAMS[stream].scope
   shards_before = _states(shards.find(job.records_dir, SPLIT))
   index = record_index.of_split(job.records_dir, SPLIT, [stream])
-  with tf.Graph().as_default():  # The writer of TensorFlow 1 asks for one.
-    writer = v1.summary.FileWriter(str(pathlib.Path(job.train_dir, 'eval')))
+  curves = summaries.Curves(pathlib.Path(job.train_dir, 'eval'))
   description = job_file.describe(job)
   checkpoints = _Checkpoints(job)
   while checkpoints.evaluated_step < job.max_steps:
@@ -77,7 +75,7 @@ def follow(job: training_job.Job) -> None:
       )
     logging.info('step %d: top-1 %.4f, top-5 %.4f', step, top_1, top_5)
     shares = {'top_1': top_1, 'top_5': top_5}
-    summaries.write(writer, 'validation', shares, step)
+    curves.write('validation', shares, step)
     checkpoints.evaluated_step = step
 
 

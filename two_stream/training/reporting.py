@@ -106,7 +106,7 @@ class ShowProgress(v1.train.SessionRunHook):
 
   def begin(self) -> None:
     """Opens the file of the curves."""
-    self._writer = v1.summary.FileWriter(str(self._train_dir))
+    self._curves = summaries.Curves(self._train_dir)
 
   def after_create_session(
     self, session: v1.Session, coord: tf.train.Coordinator
@@ -115,7 +115,7 @@ class ShowProgress(v1.train.SessionRunHook):
     del coord
     step = int(session.run(self._replica.global_step))
     if self._bar is None:
-      self._writer.add_graph(session.graph)
+      self._curves.write_graph(session.graph)
       self._bar = progress.bar(total=self._max_steps, initial=step, unit='step')
     else:
       logging.warning('a ps was lost; continuing from step %d', step)
@@ -154,7 +154,6 @@ class ShowProgress(v1.train.SessionRunHook):
     del session
     if self._bar is not None:
       self._bar.close()
-    self._writer.close()
 
   def _report(self, step: int, elapsed: float) -> None:
     """Reports the measures since the last report, `elapsed` seconds ago."""
@@ -167,7 +166,7 @@ class ShowProgress(v1.train.SessionRunHook):
     values['clips_per_second'] = (
       values['steps_per_second'] * self._clips_per_step
     )
-    summaries.write(self._writer, 'training', values, step)
+    self._curves.write('training', values, step)
     self._bar.set_postfix_str(
       f'loss {values["loss"]:.4f}, accuracy {values["accuracy"]:.3f}, '
       f'rate {values["learning_rate"]:g}, '

@@ -20,7 +20,14 @@ import tensorflow as tf
 from two_stream import errors, recipe
 from two_stream.cluster import cluster_task
 from two_stream.networks import checkpoints, classifier, inception_v1, inflation
-from two_stream.records import clips, record_index, schema, shards, tfrecords
+from two_stream.records import (
+  clips,
+  record_index,
+  schema,
+  shard_counts,
+  shards,
+  tfrecords,
+)
 from two_stream.training import (
   evaluator,
   reporting,
@@ -390,7 +397,10 @@ def test_a_shard_that_lost_records_is_refused_before_the_start(
     split: {'videos': videos, 'shards': count, 'sha256': ''}
     for split, (videos, count) in counts.items()
   }
-  (records_dir / 'parameters.json').write_text(json.dumps(parameters))
+  version = {shard_counts.VERSION_KEY: shard_counts.SCHEMA_VERSION}
+  (records_dir / 'parameters.json').write_text(
+    json.dumps({**version, **parameters})
+  )
   job = small_training.job(records_dir, tmp_path / 'run')
   split = 'validation' if task == 'evaluator' else 'train'
   path = shards.find(records_dir, split)[0]

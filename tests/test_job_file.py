@@ -7,10 +7,12 @@ import os
 import pathlib
 import shutil
 
+import numpy as np
 import pytest
 import small_networks
 import small_records
 import small_training
+import tensorflow as tf
 
 from two_stream import errors
 from two_stream.cluster import cluster_task
@@ -227,6 +229,21 @@ def test_a_run_goes_on_with_the_same_data_made_again(train_dir, tmp_path):
   )
 
 
+def save_as_step_3(train_dir):
+  """Writes the checkpoint of step 2 as if a step more had been done."""
+  reader = tf.train.load_checkpoint(str(train_dir / 'model.ckpt-2'))
+  values = {
+    name: reader.get_tensor(name) for name in reader.get_variable_to_shape_map()
+  }
+  values['global_step'] = np.int64(3)
+  tf.raw_ops.SaveV2(
+    prefix=str(train_dir / 'model.ckpt-3'),
+    tensor_names=list(values),
+    shape_and_slices=[''] * len(values),
+    tensors=list(values.values()),
+  )
+
+
 def test_max_steps_and_rates_to_come_may_change(data, train_dir):
   rates = ((0, 0.1), (1, 0.05), (STEPS, 0.01))
   job = small_training.job(data, train_dir, 9, learning_rates=rates)
@@ -235,13 +252,7 @@ def test_max_steps_and_rates_to_come_may_change(data, train_dir):
   assert content['hyperparameters']['learning_rates'] == '0:0.1,1:0.05,2:0.01'
   # The new rates are what the folder knows now.
   old = small_training.job(data, train_dir, 9)
-  shutil.copy(
-    train_dir / 'model.ckpt-2.index', train_dir / 'model.ckpt-3.index'
-  )
-  shutil.copy(
-    train_dir / 'model.ckpt-2.data-00000-of-00001',
-    train_dir / 'model.ckpt-3.data-00000-of-00001',
-  )
+  save_as_step_3(train_dir)
   assert "was '0:0.1,1:0.05,2:0.01' and is '0:0.1,1:0.05'" in refused(old)
 
 

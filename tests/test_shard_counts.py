@@ -110,7 +110,9 @@ GOOD = {'videos': 101, 'shards': 3, 'sha256': ''}
     ('{"train": 3}', "'train' is not an object; copy it back"),
     ('{"classes": [1]}', "'classes' is not an object"),
     ('{"parameters": "25"}', "'parameters' is not an object"),
-    ('{"schema_version": 2}', 'written by a newer program'),
+    ('{"schema_version": 3}', 'written by a newer program'),
+    ('{"schema_version": 1}', 'older version'),
+    ('{}', 'older version'),
     ('{"schema_version": 0}', "'schema_version' is not a version"),
     ('{"schema_version": "1"}', "'schema_version' is not a version"),
     (json.dumps({'train': {**GOOD, 'videos': True}}), "'videos' of 'train'"),
@@ -183,7 +185,7 @@ def test_no_content_of_the_files_is_a_traceback(tmp_path, examples):
   (tmp_path / 'failures').mkdir()
   parameters = tmp_path / 'parameters.json'
   failures = tmp_path / 'failures' / f'{NAMES[1]}.jsonl'
-  good = {'train': {**GOOD}}
+  good = {'schema_version': 2, 'train': {**GOOD}}
 
   @settings(max_examples=examples, deadline=None)
   @example(b'{"train": {"videos": 1' + b'0' * 400 + b', "shards": 3}}')

@@ -71,11 +71,6 @@ def read_parameters(folder: files.PathLike) -> dict[str, Any]:
         f'{path}: was written by a newer program, with {VERSION_KEY} {version} '
         f'and not {SCHEMA_VERSION}'
       )
-    if version < SCHEMA_VERSION:
-      raise errors.InputError(
-        f'{path}: these records were made by an older version of this program, '
-        'whose flow other programs read wrongly; make them again'
-      )
     for topic in _OBJECTS:
       if not isinstance(content.get(topic, {}), dict):
         raise errors.InputError(f'{path}: {topic!r} is not an object')
@@ -86,6 +81,12 @@ def read_parameters(folder: files.PathLike) -> dict[str, Any]:
           raise errors.InputError(
             f'{path}: {key!r} of {split!r} is not a number of them'
           )
+  if version < SCHEMA_VERSION:
+    raise errors.InputError(
+      f'{path}: these records were made by an older version of this program, '
+      'whose flow other programs read wrongly; make them again, in another '
+      'folder'
+    )
   return content
 
 

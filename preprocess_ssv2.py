@@ -73,8 +73,8 @@ flags.DEFINE_string(
 flags.DEFINE_list(
   'streams',
   list(clip_settings.STREAMS),
-  'What the records hold: rgb,flow for both streams, or rgb, which is made 14 '
-  'times faster and takes three fifths of the space.',
+  'What the records hold: rgb,flow for both streams, or rgb, which leaves out '
+  'nearly all of the work and two fifths of the space.',
 )
 flags.DEFINE_float(
   'max_seconds',

@@ -234,7 +234,7 @@ def _check(part: Part, num_records: int, num_classes: int) -> None:
   ]
   if form != expected or part.ids.dtype.kind != 'U':
     raise ValueError('the arrays have other shapes or types')
-  if length and part.ids.view(np.uint32).max() > sys.maxunicode:
+  if length and np.max(part.ids.view(np.uint32)) > sys.maxunicode:
     raise ValueError('an id is not text')
   in_order = (np.diff(found) > 0).all()
   if length and not (in_order and found[0] >= 0 and found[-1] < num_records):

@@ -12,7 +12,7 @@ import pathlib
 import re
 from collections.abc import Iterator
 from fractions import Fraction
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import av
 import av.container
@@ -100,9 +100,9 @@ class VideoFile:
     self._picture = self._find_picture()
     self._picture.codec_context.thread_count = 1
     self._picture.codec_context.options = {'max_pixels': _OPTIONS['max_pixels']}
-    self.frames_per_second = Fraction(
-      self._picture.average_rate or self._picture.guessed_rate or _DEFAULT_RATE
-    )
+    # PyAV's versions have several types for it.
+    rate: Any = self._picture.average_rate or self._picture.guessed_rate
+    self.frames_per_second = Fraction(rate or _DEFAULT_RATE)
     self.num_errors = 0
     # Seconds at which the picture begins and ends, and the last of all streams.
     self._begin: Fraction | None = None

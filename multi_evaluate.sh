@@ -14,27 +14,11 @@
 # takes .venv/bin/python beside it, or python3 if there is none.
 set -euo pipefail
 
-usage() { sed -n '2,/^[^#]/s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"; }
-for argument in "$@"; do
-  case $argument in
-    -h | --help)
-      usage
-      exit
-      ;;
-    -*)
-      usage >&2
-      echo "error: unknown flag $argument; write such a folder as ./$argument" >&2
-      exit 1
-      ;;
-  esac
-done
-
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+# shellcheck source=demo/script_flags.sh
+. "$here/demo/script_flags.sh"
 data_dir=${1:-$here/data}
 out_dir=${2:-$here/out}
-python=$here/.venv/bin/python
-[[ -x $python ]] || python=python3
-python=${PYTHON:-$python}
 
 # has NAME...: succeeds if DATA_DIR has all of these checkpoints.
 has() {

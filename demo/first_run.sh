@@ -11,26 +11,10 @@
 # PYTHON names the interpreter; default: the one of .venv, else python3.
 set -euo pipefail
 
-usage() { sed -n '2,/^[^#]/s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"; }
-for argument in "$@"; do
-  case $argument in
-    -h | --help)
-      usage
-      exit
-      ;;
-    -*)
-      usage >&2
-      echo "error: unknown flag $argument; write such a folder as ./$argument" >&2
-      exit 1
-      ;;
-  esac
-done
-
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+# shellcheck source=script_flags.sh
+. "$here/demo/script_flags.sh"
 folder=${1:-$(mktemp -d -t i3d.XXXXXX)}
-python=$here/.venv/bin/python
-[[ -x $python ]] || python=python3
-python=${PYTHON:-$python}
 
 "$python" "$here/demo/synthetic_ssv2.py" --output_dir="$folder/ssv2" \
   --num_train=17 --num_validation=0 --num_test=1 --max_seconds=2

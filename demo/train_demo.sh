@@ -14,27 +14,11 @@
 # are short.
 set -euo pipefail
 
-usage() { sed -n '2,/^[^#]/s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"; }
-for argument in "$@"; do
-  case $argument in
-    -h | --help)
-      usage
-      exit
-      ;;
-    -*)
-      usage >&2
-      echo "error: unknown flag $argument; write such a folder as ./$argument" >&2
-      exit 1
-      ;;
-  esac
-done
-
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+# shellcheck source=script_flags.sh
+. "$here/demo/script_flags.sh"
 folder=${1:-/tmp/i3d_demo}
 data=${2:-$here/data}
-python=$here/.venv/bin/python
-[[ -x $python ]] || python=python3
-python=${PYTHON:-$python}
 
 # Whoever may write to /tmp could have put links where this is about to write.
 if [[ (-e $folder || -L $folder) && $(stat -c %u "$folder") != $(id -u) ]]; then

@@ -13,6 +13,7 @@ SHELL_SCRIPTS = [
   '.ci/run',
   'multi_evaluate.sh',
   'demo/first_run.sh',
+  'demo/script_flags.sh',
   'demo/train_demo.sh',
   'launch/slurm.sbatch',
 ]

@@ -7,7 +7,6 @@ import time
 from collections.abc import Callable, Iterable
 
 import numpy as np
-import tensorflow as tf
 
 from two_stream import errors, files, identity, recipe
 from two_stream.evaluation import accuracy, clip_batches
@@ -23,7 +22,6 @@ from two_stream.training import (
 
 SPLIT = 'validation'
 
-_STEP = 'global_step'
 _POLL_SECONDS = 1.0
 _SUFFIXES = ('.index', '.data-00000-of-00001')  # Of a training checkpoint.
 
@@ -190,10 +188,10 @@ def _read_unchanged(path: str, step: int, scope: str) -> classifier.Classifier:
 
 def _stored_step(path: str) -> int:
   """Reads the step that a training checkpoint holds."""
-  checkpoint = checkpoint_files.load(path)
-  if checkpoint.tensors.get(_STEP) != (tf.int64, []):
+  step = saved_checkpoints.stored_step(checkpoint_files.load(path))
+  if step is None:
     raise errors.InputError(f'{path} does not tell its step')
-  return int(checkpoint.values([_STEP])[_STEP])
+  return step
 
 
 def evaluate(

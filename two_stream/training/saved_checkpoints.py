@@ -4,13 +4,14 @@ import logging
 import pathlib
 import re
 
+import tensorflow as tf
 from tensorflow.compat import v1
 
 from two_stream import errors, files
 from two_stream.networks import checkpoint_files, weight_checks
 
 # A training checkpoint has two files. The index is written last.
-STEP = 'global_step'
+_STEP = 'global_step'
 _INDEX = re.compile(r'model\.ckpt-(\d+)\.index')
 
 
@@ -26,6 +27,13 @@ def step_of(path: files.PathLike) -> int:
     path: the prefix of a training checkpoint.
   """
   return int(str(path).rpartition('-')[2])
+
+
+def stored_step(checkpoint: checkpoint_files.Checkpoint) -> int | None:
+  """Returns the step that a checkpoint holds, or None if it holds none."""
+  if checkpoint.tensors.get(_STEP) != (tf.int64, []):
+    return None
+  return int(checkpoint.values([_STEP])[_STEP])
 
 
 def steps_in(train_dir: files.PathLike) -> list[int]:
@@ -87,11 +95,10 @@ def _damage(path: str) -> str:
     readable = [
       name for name, tensor in checkpoint.tensors.items() if tensor.dtype
     ]
-    values = checkpoint.values(readable)
-    weight_checks.check_values(path, values)
-    found = values.get(STEP)
-    if found is not None and int(found) != step_of(path):
-      return f'is of step {int(found)}, unlike its name'
+    weight_checks.check_values(path, checkpoint.values(readable))
+    found = stored_step(checkpoint)
+    if found not in (None, step_of(path)):
+      return f'is of step {found}, unlike its name'
   except errors.InputError as error:
     return str(error)
   return ''

@@ -52,11 +52,11 @@ def _mpegts_ends(head: bytes, tail: bytes, size: int) -> bool:
   it or 16 bytes behind it.
   """
   del tail
-  for length in (188, 192, 204):
-    start = head.find(b'G') if length != 192 else head.find(b'G', 4) - 4
-    places = range(start + (4 if length == 192 else 0), len(head), length)
+  for length, before in ((188, 0), (192, 4), (204, 0)):
+    first = head.find(b'G', before)
+    places = range(first, len(head), length)
     if len(places) > 4 and all(head[place] == ord('G') for place in places):
-      return (size - start) % length == 0
+      return (size - first + before) % length == 0
   return True  # The packets are not found, so nobody can tell.
 
 

@@ -1,4 +1,4 @@
-"""An id is safe as part of a file name, or refused."""
+"""Ids can be printed; paths do not leave the folder of the videos."""
 
 import pytest
 
@@ -7,17 +7,32 @@ from two_stream.datasets import data_set
 
 
 @pytest.mark.parametrize(
-  'bad',
-  [
-    *('', '../x', '/etc/x', 'a/b', 'a\0b', '..', '-x', 'a b', '1\n', 'x' * 999),
-    *('\ud800', '\u0661', 'é', 'a\u202eb', ' 1'),
-  ],
+  'bad', ['', 'a\0b', '1\n', 'x' * 1001, '\ud800', 'a\u202eb', '\x1b[2J', '\t']
 )
-def test_ids_that_could_be_paths_are_refused(bad):
+def test_ids_that_cannot_be_printed_are_refused(bad):
   with pytest.raises(errors.InputError, match='^id '):
     data_set.check_id(bad)
 
 
-def test_plain_ids_pass():
-  assert data_set.check_id('78687') == '78687'
-  assert data_set.check_id('video_0001-a') == 'video_0001-a'
+@pytest.mark.parametrize(
+  'good',
+  [
+    *('78687', 'video_0001-a', '-x0_Jf-yLCs_000010_000020', '_bc', '#1 (a)[b]'),
+    *('a b', ' 1', 'Müller', '走る\u3000人', 'v_&;!+@', 'a/b.mp4', '../x'),
+  ],
+)
+def test_ids_of_every_data_set_pass(good):
+  assert data_set.check_id(good) == good
+
+
+@pytest.mark.parametrize(
+  'bad', ['', '.', '..', '/etc/x', '../x', 'a/../../x', 'a/..', '//x', 'a\0b']
+)
+def test_paths_that_leave_the_folder_are_refused(bad):
+  with pytest.raises(errors.InputError, match='^path '):
+    data_set.check_path(bad)
+
+
+@pytest.mark.parametrize('good', ['a.webm', 'a/b #1.avi', '..a/b..', '-x.mp4'])
+def test_paths_inside_pass(good):
+  assert data_set.check_path(good) == good

@@ -168,8 +168,8 @@ def check_samples(samples):
 
 
 def check_id(sample_id):
-  assert sample_id.isascii() and sample_id.isprintable()
-  assert not set(sample_id) & set('./ \\') and sample_id[0] not in '-_'
+  sample_id.encode()
+  assert not set(sample_id) & set('\0\n\r\t\x1b\u202e\u2028')
 
 
 def check_frame_rate(rate):

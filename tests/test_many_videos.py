@@ -176,10 +176,10 @@ def add_bad_videos(videos):
     'loop': 'Too many levels of symbolic links',
     'fifo': 'it is not a regular file',
     'list': 'not a video (33 bytes)',
-    '../outside': 'may hold letters',
-    '/etc/passwd': 'may hold letters',
-    '': 'may hold letters',
-    'a\0b': 'may hold letters',
+    '../outside': 'must lead to a file in the folder',
+    '/etc/passwd': 'must lead to a file in the folder',
+    '': 'an id has 1 to',
+    'a\0b': 'an id has 1 to',
   }
 
 

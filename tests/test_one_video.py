@@ -130,7 +130,7 @@ def test_unusable_videos_are_refused_with_the_reason(videos):
     (source(videos, 'truncated'), r'truncated\.webm: breaks off after'),
     (source(videos, 'missing'), r'missing\.webm: cannot be read: No such'),
     (source(videos, label_index=None), "'Holding something' is not in the"),
-    (source(videos, '../videos/good'), 'may hold letters'),
+    (source(videos, '../videos/good'), 'must lead to a file in the folder'),
   ]:
     with pytest.raises(errors.InputError, match=reason):
       one_video.encode_video(bad)

@@ -55,6 +55,7 @@ def encode_video(source: Source) -> schema.Record:
   if sample.label is not None and source.label_index is None:
     raise errors.InputError(f'label {sample.label!r} is not in the label map')
   data_set.check_id(sample.id)
+  data_set.check_path(sample.path)
   if sample.start is not None or sample.end is not None:
     raise NotImplementedError('parts of videos cannot be cut out yet')
   path = pathlib.Path(source.videos_dir, sample.path)

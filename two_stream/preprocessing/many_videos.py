@@ -45,6 +45,7 @@ class PreprocessingJob:
     shard_size: the most videos of a shard.
     share: which of the shards are this run's.
     keep_truncated: whether what can be decoded of a damaged file is used.
+    follow_links: whether a link may lead out of the folder of the videos.
     video_timeout: seconds after which a video counts as failed.
   """
 
@@ -56,6 +57,7 @@ class PreprocessingJob:
   shard_size: int = SHARD_SIZE
   share: task_share.TaskShare = task_share.TaskShare()
   keep_truncated: bool = False
+  follow_links: bool = False
   video_timeout: float = VIDEO_TIMEOUT
 
 
@@ -207,6 +209,7 @@ def _source(
     data_set_name=job.data_set.name,
     settings=job.settings,
     keep_truncated=job.keep_truncated,
+    follow_links=job.follow_links,
   )
 
 

@@ -29,6 +29,7 @@ class Source:
     data_set_name: the name of the data set.
     settings: how the clip is made.
     keep_truncated: whether what can be decoded of a damaged file is used.
+    follow_links: whether a link may lead out of the folder of the videos.
   """
 
   videos_dir: str
@@ -37,6 +38,7 @@ class Source:
   data_set_name: str
   settings: clip_settings.Settings = clip_settings.Settings()
   keep_truncated: bool = False
+  follow_links: bool = False
 
 
 def encode_video(source: Source) -> schema.Record:
@@ -59,7 +61,8 @@ def encode_video(source: Source) -> schema.Record:
   if sample.start is not None or sample.end is not None:
     raise NotImplementedError('parts of videos cannot be cut out yet')
   path = pathlib.Path(source.videos_dir, sample.path)
-  clip = distinct_frames.read(path, source.settings, inside=source.videos_dir)
+  inside = None if source.follow_links else source.videos_dir
+  clip = distinct_frames.read(path, source.settings, inside)
   if clip.damage and not source.keep_truncated:
     raise errors.InputError(
       f'{path}: {clip.damage}; get the file again or use --keep_truncated'

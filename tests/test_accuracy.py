@@ -1,5 +1,7 @@
 """Shares, counts and their table."""
 
+import math
+
 import numpy as np
 import pytest
 
@@ -42,6 +44,21 @@ def test_a_network_that_tells_nothing_is_right_by_chance(value):
   labels = np.arange(8)
   shares = accuracy.top_k(np.full([8, 8], value, np.float32), labels)
   assert shares == [1 / 8, 5 / 8]
+
+
+def test_the_loss_is_the_mean_of_what_the_labels_surprise():
+  """Probabilities 1/4 and 3/4 of two labels; the third clip has none."""
+  odds = np.log([[1, 3], [1, 3], [9, 1]]).astype(np.float32)
+  labels = np.array([0, 1, schema.NO_LABEL])
+  expected = (math.log(4) + math.log(4 / 3)) / 2
+  assert math.isclose(
+    accuracy.cross_entropy(odds, labels), expected, rel_tol=1e-6
+  )
+  # Only differences of logits count, however large these are.
+  assert math.isclose(
+    accuracy.cross_entropy(odds + 2048, labels), expected, rel_tol=1e-3
+  )
+  assert accuracy.cross_entropy(odds, np.array([0, 1, 2])) == math.inf
 
 
 def test_confusion_has_labels_in_rows():

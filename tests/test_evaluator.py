@@ -17,6 +17,8 @@ from two_stream.training import evaluator
 
 v1 = tf.compat.v1
 
+MEASURES = {'loss': 2.5, 'top_1': 0.5, 'top_5': 1.0}
+
 
 def save(folder, step, name=None, variable='global_step'):
   """Writes the training checkpoint of a step, which is all that it holds."""
@@ -82,7 +84,7 @@ def stand_in(monkeypatch):
     return path
 
   monkeypatch.setattr(classifier, 'load', load)
-  monkeypatch.setattr(evaluator, 'evaluate', lambda *_: (0.5, 1.0))
+  monkeypatch.setattr(evaluator, 'evaluate', lambda *_: MEASURES)
   return names
 
 
@@ -196,7 +198,7 @@ def test_shards_that_are_replaced_give_no_result(tmp_path, monkeypatch):
   def evaluate(*_):
     path.rename(tmp_path / 'old')
     small_records.write(tmp_path, 'validation', ((1,),))
-    return 0.5, 1.0
+    return MEASURES
 
   monkeypatch.setattr(evaluator, 'evaluate', evaluate)
   with pytest.raises(errors.InputError, match='validation shards changed'):
@@ -210,3 +212,43 @@ def test_a_checkpoint_without_a_step_does_not_count(data, tmp_path, caplog):
     evaluator.follow(job(data, tmp_path))
   assert 'model.ckpt-9 does not tell its step' in caplog.text
   assert evaluated(tmp_path) == []
+
+
+def test_loss_and_accuracy_are_logged_and_drawn(data, tmp_path, caplog):
+  caplog.set_level('INFO')
+  save(tmp_path, 9)
+  evaluator.follow(job(data, tmp_path))
+  assert 'step 9: loss 2.5000, top-1 0.5000, top-5 1.0000' in caplog.text
+  (events,) = tmp_path.glob('eval/events.out.*')
+  drawn = {
+    value.tag: value.simple_value
+    for event in v1.train.summary_iterator(str(events))
+    for value in event.summary.value
+  }
+  assert drawn == {f'validation/{name}': MEASURES[name] for name in MEASURES}
+
+
+def test_where_there_is_no_validation_split_the_test_split_is_evaluated(
+  tmp_path, monkeypatch, caplog
+):
+  caplog.set_level('INFO')
+  paths = small_records.write(tmp_path, 'test', ((1,),))
+  save(tmp_path / 'run', 9)
+  evaluated_paths = []
+
+  def evaluate(classify, stream, index):
+    del classify, stream
+    evaluated_paths.extend(index.paths)
+    return MEASURES
+
+  monkeypatch.setattr(evaluator, 'evaluate', evaluate)
+  evaluator.follow(job(tmp_path, tmp_path / 'run'))
+  assert evaluated_paths == [str(path) for path in paths]
+  said = f'{tmp_path}: has no validation shards, so the test split is evaluated'
+  assert caplog.text.count(said) == 1
+
+
+def test_records_for_training_alone_cannot_be_evaluated(tmp_path):
+  small_records.write(tmp_path, 'train', ((1,),))
+  with pytest.raises(errors.InputError, match='no validation shards'):
+    evaluator.follow(job(tmp_path, tmp_path / 'run'))

@@ -281,14 +281,15 @@ def test_the_evaluator_ranks_the_validation_split(data, whole, caplog):
   evaluator.follow(small_training.job(data, whole, 4, **WITH_DROPOUT))
   index = record_index.build(shards.find(data, 'validation'))
   classify = classifier.load(whole / 'model.ckpt-4', 'RGB')
-  hits = [
-    classify(clips.scale(each['clip'][tf.newaxis], 'rgb'))[0].argmax()
-    == each['label']
-    for each in clips.test_clips(index, 'rgb').as_numpy_iterator()
-  ]
+  hits, losses = [], []
+  for each in clips.test_clips(index, 'rgb').as_numpy_iterator():
+    logits = classify(clips.scale(each['clip'][tf.newaxis], 'rgb'))[0]
+    hits.append(logits.argmax() == each['label'])
+    losses.append(-tf.nn.log_softmax(logits)[each['label']])
   # All are among the best five of three classes.
-  assert f'step 4: top-1 {np.mean(hits):.4f}, top-5 1.0000' in caplog.text
+  assert f'top-1 {np.mean(hits):.4f}, top-5 1.0000' in caplog.text
   shares = summaries(whole / 'eval')
+  assert shares['validation/loss'] == pytest.approx(np.mean(losses), rel=1e-5)
   assert shares['validation/top_1'] == pytest.approx(np.mean(hits))
   assert shares['validation/top_5'] == 1
 
@@ -337,7 +338,8 @@ def test_the_evaluator_tells_of_clips_that_it_cannot_read(
   path.write_bytes(content)
   labels = [5 % 3, 7 % 3]
   classify = lambda clip: np.eye(3)[[labels.pop(0) for _ in clip]]
-  assert evaluator.evaluate(classify, 'rgb', index) == [1, 1]
+  found = evaluator.evaluate(classify, 'rgb', index)
+  assert (found['top_1'], found['top_5']) == (1, 1)
   assert f'1 of 3 clips of {path}... cannot be read' in caplog.text
 
 

@@ -4,6 +4,7 @@ An accuracy is a share, 0 to 1, of the clips that have a label. Clips without a
 public label are not counted.
 """
 
+import math
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -37,6 +38,27 @@ def top_k(
   order = ranking.order(logits[has_label])
   is_label = order == labels[has_label, np.newaxis]
   return [float(np.mean(is_label[:, :k].any(axis=-1))) for k in ks]
+
+
+def cross_entropy(logits: np.ndarray, labels: np.ndarray) -> float:
+  """Computes the mean of -log(probability of the label), in nats.
+
+  Args:
+    logits: float [N, classes].
+    labels: int [N]; `schema.NO_LABEL` for a clip without a label. At least one
+      clip has a label.
+
+  Returns:
+    The mean of the clips that have a label. It is infinite if a label is no
+    class, because such a class has no probability.
+  """
+  has_label = labels != schema.NO_LABEL
+  logits, labels = logits[has_label].astype(np.float64), labels[has_label]
+  if labels.min() < 0 or labels.max() >= logits.shape[-1]:
+    return math.inf
+  logits -= logits.max(axis=-1, keepdims=True)  # So that no power overflows.
+  of_label = logits[np.arange(len(labels)), labels]
+  return float(np.mean(np.log(np.exp(logits).sum(axis=-1)) - of_label))
 
 
 def confusion(logits: np.ndarray, labels: np.ndarray) -> np.ndarray:

@@ -109,9 +109,7 @@ def find(records_dir: files.PathLike, split: str) -> list[pathlib.Path]:
   folder = pathlib.Path(records_dir)
   paths = sorted(folder.glob(f'{split}-*-of-*.tfrecord'))
   if not paths:
-    others = sorted(
-      {path.name.split('-')[0] for path in folder.glob('*-*-of-*.tfrecord')}
-    )
+    others = splits_in(folder)
     raise errors.InputError(
       f'{folder}: has no {split} shards; preprocess first'
       + (f', or use another split: {", ".join(others)}' if others else '')
@@ -136,6 +134,16 @@ def find(records_dir: files.PathLike, split: str) -> list[pathlib.Path]:
   if len(paths) != count:
     _refuse_missing(folder, split, by_number, count)
   return [by_number[number] for number in range(count)]
+
+
+def splits_in(records_dir: files.PathLike) -> list[str]:
+  """Lists the splits of which a folder has shards, in alphabetical order."""
+  return sorted(
+    {
+      path.name.split('-')[0]
+      for path in pathlib.Path(records_dir).glob('*-*-of-*.tfrecord')
+    }
+  )
 
 
 def _parse(path: pathlib.Path) -> tuple[str, int, int]:

@@ -1,4 +1,8 @@
-"""The evaluator: top-1 and top-5 of each new checkpoint on validation clips."""
+"""The evaluator: loss and accuracy of each new checkpoint on validation clips.
+
+Data sets that have only clips for training and testing, such as UCF-101, are
+evaluated on those for testing.
+"""
 
 import logging
 import pathlib
@@ -19,8 +23,6 @@ from two_stream.training import (
   summaries,
   training_job,
 )
-
-SPLIT = 'validation'
 
 _POLL_SECONDS = 1.0
 _SUFFIXES = ('.index', '.data-00000-of-00001')  # Of a training checkpoint.
@@ -47,8 +49,9 @@ def follow(job: training_job.Job) -> None:
   """
   stream = job.hyperparameters.stream
   scope = recipe.STREAMS[stream].scope
-  shards_before = _states(shards.find(job.records_dir, SPLIT))
-  index = record_index.of_split(job.records_dir, SPLIT, [stream])
+  split = _choose_split(job.records_dir)
+  shards_before = _states(shards.find(job.records_dir, split))
+  index = record_index.of_split(job.records_dir, split, [stream])
   curves = summaries.Curves(pathlib.Path(job.train_dir, 'eval'))
   description = job_file.describe(job)
   checkpoints = _Checkpoints(job)
@@ -65,16 +68,34 @@ def follow(job: training_job.Job) -> None:
       logging.warning('%s', error)
       checkpoints.skip(step)
       continue
-    top_1, top_5 = evaluate(classify, stream, index)
+    measures = evaluate(classify, stream, index)
     if _states(index.paths) != shards_before:
       raise errors.InputError(
-        f'{job.records_dir}: its {SPLIT} shards changed while they were used; '
+        f'{job.records_dir}: its {split} shards changed while they were used; '
         'run again'
       )
-    logging.info('step %d: top-1 %.4f, top-5 %.4f', step, top_1, top_5)
-    shares = {'top_1': top_1, 'top_5': top_5}
-    curves.write('validation', shares, step)
+    logging.info(
+      'step %d: loss %.4f, top-1 %.4f, top-5 %.4f',
+      *(step, measures['loss'], measures['top_1'], measures['top_5']),
+    )
+    curves.write('validation', measures, step)
     checkpoints.evaluated_step = step
+
+
+def _choose_split(records_dir: files.PathLike) -> str:
+  """Chooses the split to evaluate.
+
+  Returns:
+    'validation'; or 'test', if the folder has shards of that split and none of
+    the other.
+  """
+  splits = shards.splits_in(records_dir)
+  if 'validation' in splits or 'test' not in splits:
+    return 'validation'
+  logging.info(
+    '%s: has no validation shards, so the test split is evaluated', records_dir
+  )
+  return 'test'
 
 
 class _Checkpoints:
@@ -198,7 +219,7 @@ def evaluate(
   classify: Callable[[np.ndarray], np.ndarray],
   stream: str,
   index: record_index.RecordIndex,
-) -> list[float]:
+) -> dict[str, float]:
   """Classifies a split with one stream.
 
   Args:
@@ -207,8 +228,9 @@ def evaluate(
     index: where the records of the split are.
 
   Returns:
-    [top-1, top-5]: the shares of the labelled clips whose label is among the
-    one or five classes of largest logits.
+    'top_1' and 'top_5': the shares of the labelled clips whose label is among
+    the one or five classes of largest logits; and 'loss': the mean
+    cross-entropy of these clips, without weight decay.
 
   Raises:
     InputError: no clip has a label.
@@ -232,9 +254,9 @@ def evaluate(
       len(index),
       index.paths[0],
     )
-  shares = (
-    accuracy.top_k(np.array(logits), np.array(labels)) if labels else None
-  )
+  given = np.array(logits), np.array(labels)
+  shares = accuracy.top_k(*given) if labels else None
   if shares is None:
     raise errors.InputError(f'{index.paths[0]}...: no clip has a label')
-  return shares
+  loss = accuracy.cross_entropy(*given)
+  return {'loss': loss, 'top_1': shares[0], 'top_5': shares[1]}

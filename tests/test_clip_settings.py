@@ -36,6 +36,14 @@ def test_every_setting_is_among_the_parameters(change):
   assert other.parameters().keys() == SETTINGS.parameters().keys()
 
 
+def test_the_rate_of_folders_of_frames_is_a_parameter_where_there_is_one():
+  """So that folders of shards of videos go on as they are."""
+  name = 'frames_per_second_of_frames'
+  assert name not in SETTINGS.parameters()
+  other = dataclasses.replace(SETTINGS, frames_per_second_of_frames=12)
+  assert other.parameters() == {**SETTINGS.parameters(), name: 12.0}
+
+
 def test_parameters_are_the_same_after_json():
   for rate in (25, None):
     parameters = clip_settings.Settings(frames_per_second=rate).parameters()

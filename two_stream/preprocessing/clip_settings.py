@@ -31,20 +31,30 @@ class Settings:
     short_side: pixels of the frames' smaller side.
     streams: ('rgb',) or ('rgb', 'flow').
     max_seconds: where a longer video is cut.
+    frames_per_second_of_frames: the rate of samples that are folders of
+      numbered frames; None if there are none.
   """
 
   frames_per_second: int | None = resampling.FRAMES_PER_SECOND
   short_side: int = pixels.SHORT_SIDE
   streams: tuple[str, ...] = STREAMS
   max_seconds: float = reader.MAX_SECONDS
+  frames_per_second_of_frames: float | None = None
 
   def parameters(self) -> dict[str, Any]:
     """Lists everything that decides what a record holds, as values of JSON.
 
     A key must be added only together with a change of what records hold, and
-    `shard_counts.SCHEMA_VERSION` must then be raised.
+    `shard_counts.SCHEMA_VERSION` must then be raised. The rate of folders of
+    frames stands among them only if there is one, so that it changes nothing
+    for videos.
     """
+    rate = self.frames_per_second_of_frames
+    of_frames = (
+      {} if rate is None else {'frames_per_second_of_frames': float(rate)}
+    )
     return {
+      **of_frames,
       'frames_per_second': self.frames_per_second or resampling.NATIVE,
       'short_side': self.short_side,
       'streams': list(self.streams),

@@ -35,13 +35,22 @@ class FoldedUnit(snt.Module):
     b: the bias.
   """
 
-  def __init__(
-    self, w: tf.Tensor, b: tf.Tensor, stride: layers.Size, name: str
-  ) -> None:
+  def __init__(self, stride: layers.Size, name: str) -> None:
     super().__init__(name=name)
+    self._stride = stride
+
+  def set_weights(self, w: tf.Tensor, b: tf.Tensor) -> None:
+    """Makes the variables.
+
+    They are no arguments of the constructor, because Sonnet makes a string of
+    each of these. For arrays that takes longer than all the rest.
+
+    Args:
+      w: the weights of the convolution.
+      b: the bias.
+    """
     self.w = tf.Variable(w, name='w')
     self.b = tf.Variable(b, name='b')
-    self._stride = stride
 
   def __call__(self, inputs: tf.Tensor, is_training: bool) -> tf.Tensor:
     """[B, T, H, W, C] -> [B, T/stride, H/stride, W/stride, channels]."""
@@ -213,7 +222,9 @@ def fold(
   ) -> FoldedUnit:
     del channels, kernel  # The values have them.
     w, b = _folded_weights(next(paths), values)
-    return FoldedUnit(tf.cast(w, dtype), tf.cast(b, dtype), stride, name)
+    made = FoldedUnit(stride, name)
+    made.set_weights(tf.cast(w, dtype), tf.cast(b, dtype))
+    return made
 
   folded = i3d.InceptionI3d(
     description.num_classes,

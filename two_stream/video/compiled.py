@@ -30,6 +30,10 @@ def kernel(function: Callable[..., Any]) -> Callable[..., Any]:
   """Decorates a function that is compiled when it is first called.
 
   The machine code is kept on disk, in a cache of numba, if that can be written.
+  Numba compiles a kernel again when the file of the kernel has changed, but not
+  when this file has.
+
+  While a kernel runs, other threads of Python run too (it releases the GIL).
 
   Args:
     function: a function whose arrays do not overlap. The compiler may reorder
@@ -43,6 +47,7 @@ def kernel(function: Callable[..., Any]) -> Callable[..., Any]:
     function,
     fastmath=True,
     error_model='numpy',
+    nogil=True,
     pipeline_class=_NoAlias,
   )
   try:

@@ -1,5 +1,7 @@
 """The loops of TV-L1 over all pixels, which are compiled.
 
+Several threads can run them at the same time, each with its own arrays.
+
 The names are those of tvl1.py, which explains the method. Fields, such as each
 component of the flow, are arrays with a padding of zeros, see `fields`.
 """

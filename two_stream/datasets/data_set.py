@@ -73,7 +73,8 @@ class Request:
   Attributes:
     videos_dir: the folder of the videos.
     annotations: the file or folder of lists, or None.
-    splits: the splits to read, some of `SPLITS`; None: all that there are.
+    splits: the splits to read, some of `SPLITS`; None: all that there are. A
+      data set that lacks one of them raises an InputError.
     split_number: which of its published divisions, for data sets that have
       several: 1, 2 or 3.
     class_names: the label map that fixes the order of the classes, or None to
@@ -81,6 +82,7 @@ class Request:
     validation_share: the share of the samples that are for validation if the
       data set is not divided, from 0 to 1.
     seed: what such a division is drawn with.
+    follow_links: whether folders are entered that are links.
   """
 
   videos_dir: files.PathLike
@@ -90,6 +92,7 @@ class Request:
   class_names: Sequence[str] | None = None
   validation_share: float = 0.1
   seed: int = 0
+  follow_links: bool = False
 
 
 def check_id(sample_id: str) -> str:
@@ -102,10 +105,11 @@ def check_id(sample_id: str) -> str:
     InputError: the id is empty, has more than 1,000 characters, or has one that
       cannot be printed.
   """
-  if not 0 < len(sample_id) <= _MAX_ID_CHARACTERS or not all(
+  is_printable = sample_id.isprintable() or all(
     character.isprintable() or unicodedata.category(character) == 'Zs'
     for character in sample_id
-  ):
+  )
+  if not (0 < len(sample_id) <= _MAX_ID_CHARACTERS and is_printable):
     raise errors.InputError(
       f'id {documents.quote(sample_id)}: an id has 1 to {_MAX_ID_CHARACTERS} '
       'characters that can be printed'

@@ -65,7 +65,17 @@ cli.define_path(
   'init_checkpoint',
   None,
   "Checkpoint to start from: one of an I3D network, or TF-slim's 2-D "
-  'Inception-v1, which is inflated. By default the first weights are random.',
+  'Inception-v1, which is inflated. By default the first weights are random. '
+  'The logits start at random if the checkpoint is of another number of '
+  'classes.',
+)
+flags.DEFINE_string(
+  'train_only',
+  '',
+  'Units of the network that are trained, by the names of their endpoints. For '
+  'example, Logits trains the last layer alone, and Mixed_5c,Logits the last '
+  'block too. The others stay as --init_checkpoint has them, and their '
+  'BatchNorm normalizes by its moving averages. By default all are trained.',
 )
 flags.DEFINE_integer(
   'max_steps',
@@ -208,7 +218,8 @@ def own_job() -> training_job.Job:
   """Reads the job from the flags.
 
   Raises:
-    InputError: --learning_rates is no schedule.
+    InputError: --learning_rates is no schedule, or --train_only has a name that
+      is no unit's.
   """
   stream = recipe.STREAMS[FLAGS.stream]
   values: dict[str, Any] = {
@@ -220,6 +231,7 @@ def own_job() -> training_job.Job:
     if FLAGS.learning_rates is None
     else recipe.parse_learning_rates(FLAGS.learning_rates)
   )
+  values['train_only'] = recipe.parse_units(FLAGS.train_only)
   return training_job.Job(
     hyperparameters=training_job.Hyperparameters(**values),
     records_dir=FLAGS.records_dir,

@@ -4,7 +4,8 @@ r"""Compares a training step with what the machine and its network can do.
 
 prints ratios of times that are measured in turns in this run: the step's speed
 compared with that of a matrix product, clips read compared with clips consumed,
-and a step whose variables are on a ps compared with a step in one process.
+a step whose variables are on a ps compared with a step in one process, and a
+step that trains the logits alone compared with one that trains all.
 """
 
 import contextlib
@@ -59,11 +60,15 @@ def main() -> None:
   with contextlib.ExitStack() as stack:
     alone = Step(stack, cluster_task.ClusterTask())
     apart = Step(stack, *stack.enter_context(parameter_server()))
+    logits = Step(
+      stack, cluster_task.ClusterTask(), train_only=(recipe.LOGITS,)
+    )
     timed = {
       'matrix product': network.matrix_product('float32'),
       'forward': alone.forward,
       'step': alone.step,
       'step with a ps': apart.step,
+      'step of the logits': logits.step,
       'read clips': clip_reader(stack),
     }
     seconds = take_turns(timed)
@@ -86,6 +91,10 @@ def main() -> None:
     'than a step consumes'
   )
   print(f'ps           {seconds["step with a ps"] / step:.2f} times the step')
+  of_logits = seconds['step of the logits']
+  print(
+    f'logits only  {of_logits:.2f} s, {of_logits / step:.2f} times the step'
+  )
 
 
 class Step:
@@ -96,6 +105,7 @@ class Step:
     stack: contextlib.ExitStack,
     task: cluster_task.ClusterTask,
     target: str = '',
+    train_only: tuple[str, ...] = (),
   ) -> None:
     """Builds the graph and opens a session, which the stack closes."""
     self._replica = training_graph.build(
@@ -106,6 +116,7 @@ class Step:
         batch_size=FLAGS.batch_size,
         num_frames=FLAGS.num_frames,
         depth_multiplier=FLAGS.depth_multiplier,
+        train_only=train_only,
       ),
       FLAGS.num_classes,
       random_clips,

@@ -2,6 +2,8 @@
 
 import numpy as np
 import pytest
+import small_networks
+import small_training
 import tensorflow as tf
 
 import i3d
@@ -33,7 +35,7 @@ def test_fine_tuning_takes_all_but_logits_of_other_classes(
   )
   assert (
     f'starting from {seven_classes} but for its logits, which are of 7 classes '
-    'and not 3' in caplog.text
+    'and not 3, so that they start at random' in caplog.text
   )
   given = checkpoints.read(seven_classes)
   logits = {name for name in given if name.startswith('Logits/')}
@@ -59,3 +61,18 @@ def test_a_network_of_another_width_is_one_line(seven_classes):
   with pytest.raises(errors.InputError, match='--depth_multiplier') as error:
     initial_weights.check_fit(values, network(7, 1 / 8), seven_classes)
   assert 'instead of' in str(error.value)
+  said = 'it is of --stream=rgb and --depth_multiplier=0.0625'
+  assert str(error.value).endswith(said)
+
+
+def test_a_network_of_the_other_stream_is_one_line(tmp_path):
+  path = small_networks.write(tmp_path, 'flow_imagenet', 7)
+  values = initial_weights.initial_values(path, channels=3, num_classes=7)
+  with pytest.raises(errors.InputError, match='--stream=flow'):
+    initial_weights.check_fit(values, network(7, 1 / 16), path)
+
+
+def test_units_that_are_not_trained_need_a_network_to_start_from():
+  job = small_training.job('records', 'run', train_only=('Logits',))
+  with pytest.raises(errors.InputError, match='^--train_only .* as --init_ch'):
+    initial_weights.choose(job, network(3, 1 / 16), {}, None)

@@ -43,6 +43,7 @@ OTHERS = {
   'batch_norm_decay': 0.99,
   'seed': 1,
   'flip': False,
+  'train_only': ('Logits',),
 }
 
 
@@ -143,8 +144,24 @@ def test_a_run_does_not_go_on_with_another(name, data, train_dir):
     name = 'learning_rates before step 2'
     change = "'0:0.1,1:0.05' and is '0:0.2,1:0.05'"
   else:
-    change = f'{old!r} and is {OTHERS[name]!r}'
+    written = [
+      ','.join(value) if name == 'train_only' else value
+      for value in (old, OTHERS[name])
+    ]
+    change = f'{written[0]!r} and is {written[1]!r}'
   assert f'otherwise: --{name} was {change} now; ' in message
+
+
+def test_a_run_from_before_there_was_a_hyperparameter_had_the_default(
+  data, train_dir
+):
+  path = train_dir / 'job.json'
+  content = json.loads(path.read_text())
+  del content['hyperparameters']['train_only']
+  path.write_text(json.dumps(content))
+  message = refused(small_training.job(data, train_dir, train_only=('Logits',)))
+  assert "--train_only was '' and is 'Logits' now" in message
+  remembered(small_training.job(data, train_dir))
 
 
 def test_all_that_changed_is_named(data, train_dir):

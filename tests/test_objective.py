@@ -34,6 +34,19 @@ def test_the_loss_is_cross_entropy_and_half_the_squared_weights():
   assert math.isclose(found, entropy.mean() + 0.01 * decay, rel_tol=1e-5)
 
 
+def test_only_weights_that_are_trained_decay():
+  net = network(train_only=('Logits',))
+  net(tf.zeros([1, 9, 193, 193, 3]), is_training=False)
+  for variable in net.variables:
+    variable.assign(tf.ones_like(variable))
+  found, without = (
+    objective.loss(LOGITS, LABELS, net, weight_decay=decay)
+    for decay in (0.01, 0.0)
+  )
+  # 1/16 of 1024 features, and three classes.
+  assert math.isclose(found - without, 0.01 * 64 * 3 / 2, rel_tol=1e-4)
+
+
 def test_accuracy_counts_labels_of_largest_logits():
   assert math.isclose(objective.accuracy(LOGITS, LABELS), 2 / 3, rel_tol=1e-6)
 

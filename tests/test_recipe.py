@@ -6,7 +6,7 @@ import tensorflow as tf
 
 import i3d
 from two_stream import errors, recipe
-from two_stream.networks import batch_norm
+from two_stream.networks import batch_norm, layers
 from two_stream.training import objective
 
 
@@ -28,6 +28,34 @@ def test_streams_differ_in_channels_names_and_length():
 def test_what_it_says_of_the_network_is_the_networks():
   assert recipe.MIN_FRAMES == i3d.MIN_FRAMES
   assert recipe.BATCH_NORM_DECAY == batch_norm.DECAY
+  with_weights = {
+    path.partition('/')[0]: None for path, _ in layers.convolutions(i3d.LAYERS)
+  }
+  assert (*with_weights, recipe.LOGITS) == recipe.UNITS
+
+
+def test_units_to_train_are_read_in_the_order_of_the_network():
+  assert recipe.parse_units('') == ()
+  assert recipe.parse_units('Logits') == ('Logits',)
+  assert recipe.parse_units('Logits,Mixed_5c,Logits') == ('Mixed_5c', 'Logits')
+
+
+@pytest.mark.parametrize(
+  'text',
+  [
+    *('logits', 'Logits,', ',', ' Logits', 'Logits/Conv3d_0c_1x1', 'Mixed'),
+    *('MaxPool3d_2a_3x3,Logits', 'Predictions', 'Mixed_5c Logits'),
+  ],
+)
+def test_what_is_no_unit_is_refused_with_all_names(text):
+  with pytest.raises(errors.InputError, match='Mixed_5b, Mixed_5c, Logits'):
+    recipe.parse_units(text)
+
+
+def test_the_logits_have_to_be_trained():
+  """They are of the new classes."""
+  with pytest.raises(errors.InputError, match='--train_only=Mixed_5c,Logits'):
+    recipe.parse_units('Mixed_5c')
 
 
 def test_a_schedule_is_read():

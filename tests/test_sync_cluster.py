@@ -9,6 +9,7 @@ import time
 import numpy as np
 import programs
 import pytest
+import small_networks
 import small_records
 import small_training
 import tensorflow as tf
@@ -18,6 +19,7 @@ from two_stream.networks import checkpoints
 from two_stream.records import clips, record_index, shards
 from two_stream.training import (
   hooks,
+  initial_weights,
   ps_placement,
   ps_servers,
   sync_optimizer,
@@ -195,6 +197,31 @@ def test_a_step_is_the_mean_of_exactly_its_gradients_and_drops_stale_ones(
       atol=1e-4 * (np.abs(mean).max() + 1e-2),
       err_msg=path,
     )
+
+
+def test_workers_that_train_the_logits_alone_send_nothing_else(data, tmp_path):
+  """Two of them; the other units stay as they are."""
+  tasks, servers, _ = start_cluster(2)
+  job = small_training.job(
+    data, tmp_path, replicas_to_aggregate=2, train_only=('Logits',)
+  )
+  given = checkpoints.read(small_networks.write(tmp_path, 'rgb_scratch', 3))
+  with (
+    manual_sessions(job, tasks, servers) as (replicas, sessions, waiting),
+    concurrent.futures.ThreadPoolExecutor() as pool,
+  ):
+    assert len(waiting) == 2  # Accumulators: of the weights and of the bias.
+    network = replicas[0].network
+    initial_weights.assign(given, network, sessions[0])
+    tokens = [
+      pool.submit(session.run, replica.train)
+      for session, replica in zip(sessions, replicas)
+    ]
+    assert [token.result(600) for token in tokens] == [1, 1]
+    after = sessions[0].run(checkpoints.variables(network))
+  for path, value in given.items():
+    is_changed = (after[path].reshape(value.shape) != value).any()
+    assert is_changed == path.startswith('Logits/'), path
 
 
 def test_nothing_is_updated_while_the_chief_saves(data, tmp_path):

@@ -75,6 +75,13 @@ MAX_TEST_FRAMES = 250  # paper, section 2.5
 # here for scripts that have not loaded it yet; a test compares them.
 MIN_FRAMES = 9  # i3d.MIN_FRAMES
 BATCH_NORM_DECAY = 0.999  # networks/batch_norm.DECAY
+# So are these, the layers of i3d.LAYERS that have weights, and the logits.
+LOGITS = 'Logits'
+UNITS = (
+  *('Conv3d_1a_7x7', 'Conv3d_2b_1x1', 'Conv3d_2c_3x3', 'Mixed_3b', 'Mixed_3c'),
+  *('Mixed_4b', 'Mixed_4c', 'Mixed_4d', 'Mixed_4e', 'Mixed_4f'),
+  *('Mixed_5b', 'Mixed_5c', LOGITS),
+)
 
 
 _RATE = re.compile(r'[0-9.]+(e[+-]?[0-9]+)?', re.IGNORECASE)
@@ -111,6 +118,30 @@ def parse_learning_rates(text: str) -> LearningRates:
 def format_learning_rates(rows: Iterable[tuple[int, float]]) -> str:
   """Returns the text of a schedule, which `parse_learning_rates` reads."""
   return ','.join(f'{step}:{rate}' for step, rate in rows)
+
+
+def parse_units(text: str) -> tuple[str, ...]:
+  """Reads the units to be trained from 'Mixed_5c,Logits'.
+
+  Returns:
+    The names in the order of the network, each once; () if the text is empty,
+    which means all units.
+
+  Raises:
+    InputError: a name is not one of `UNITS`, or the logits are missing.
+  """
+  names = set(text.split(',')) if text else set()
+  if unknown := sorted(names - set(UNITS)):
+    raise errors.InputError(
+      f'--train_only: {documents.quote(unknown[0])} is no unit of the network; '
+      f'the units are {", ".join(UNITS)}'
+    )
+  if names and LOGITS not in names:
+    raise errors.InputError(
+      f'--train_only: {LOGITS} is missing, and has to be trained; '
+      f'give --train_only={text},{LOGITS}'
+    )
+  return tuple(name for name in UNITS if name in names)
 
 
 def _parse_rate(text: str) -> float:

@@ -18,6 +18,25 @@ DECAY = 0.999
 EPSILON = 1e-3
 
 
+def fold(
+  w: tf.Tensor, beta: tf.Tensor, mean: tf.Tensor, variance: tf.Tensor
+) -> tuple[tf.Tensor, tf.Tensor]:
+  """Folds BatchNorm at its moving averages into the convolution before it.
+
+  Args:
+    w: the weights of the convolution, [..., channels].
+    beta: the offset, [channels].
+    mean: the moving mean, [channels].
+    variance: the moving variance, [channels].
+
+  Returns:
+    The weights and the bias [channels] of a convolution that does the same
+    without BatchNorm.
+  """
+  scale = tf.math.rsqrt(variance + EPSILON)
+  return w * scale, beta - mean * scale
+
+
 class BatchNorm(snt.Module):
   """Batch normalization over all axes but the channels.
 

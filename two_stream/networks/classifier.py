@@ -254,9 +254,10 @@ def _folded_weights(
   path: str, values: Mapping[str, np.ndarray]
 ) -> tuple[tf.Tensor, tf.Tensor]:
   """Returns weights and bias of a unit without BatchNorm that does the same."""
-  beta, mean, variance = (
-    values[f'{path}/batch_norm/{leaf}'].reshape(-1)
-    for leaf in ('beta', 'moving_mean', 'moving_variance')
+  return batch_norm.fold(
+    values[f'{path}/conv_3d/w'],
+    *(
+      values[f'{path}/batch_norm/{leaf}'].reshape(-1)
+      for leaf in ('beta', 'moving_mean', 'moving_variance')
+    ),
   )
-  scale = tf.math.rsqrt(variance + batch_norm.EPSILON)
-  return values[f'{path}/conv_3d/w'] * scale, beta - mean * scale

@@ -8,7 +8,7 @@ from tensorflow.compat import v1
 
 import i3d
 from two_stream import errors, files, identity, recipe
-from two_stream.networks import checkpoints, inflation
+from two_stream.networks import checkpoint_files, checkpoints, inflation
 from two_stream.training import job_file, saved_checkpoints, training_job
 
 
@@ -43,8 +43,14 @@ def choose(
         job.max_steps,
       )
     check_fit(checkpoints.read(checkpoint), network, checkpoint)
+    _check_slots(checkpoint, network)
     return None
   path = job.init_checkpoint
+  if not path and job.hyperparameters.train_only:
+    raise errors.InputError(
+      '--train_only leaves the other units as --init_checkpoint has them; give '
+      'the network to start from'
+    )
   if not path:
     logging.info('starting from random weights')
     return None
@@ -86,7 +92,8 @@ def initial_values(
     logging.info('starting from all of %s', path)
     return values
   logging.info(
-    'starting from %s but for its logits, which are of %d classes and not %d',
+    'starting from %s but for its logits, which are of %d classes and not %d, '
+    'so that they start at random',
     path,
     found,
     num_classes,
@@ -141,6 +148,42 @@ def check_fit(
   if problems:
     raise errors.InputError(
       f'{path} does not fit the network ({problems[0]}, and '
-      f'{len(problems) - 1} more); is it of this --stream and '
-      '--depth_multiplier?'
+      f'{len(problems) - 1} more); {_fitting_flags(path)}'
+    )
+
+
+def _fitting_flags(path: files.PathLike) -> str:
+  """Says for which flags a checkpoint is right."""
+  if inflation.is_inception_v1(path):
+    return 'is it of this --depth_multiplier?'
+  found = checkpoints.describe(path)
+  streams = [
+    name
+    for name, stream in recipe.STREAMS.items()
+    if stream.channels == found.channels
+  ]
+  return (
+    f'it is of --stream={" or ".join(streams)} and '
+    f'--depth_multiplier={found.depth_multiplier}'
+  )
+
+
+def _check_slots(path: str, network: i3d.InceptionI3d) -> None:
+  """Raises InputError if a training checkpoint lacks momentum of a variable.
+
+  Args:
+    path: the prefix of the checkpoint.
+    network: the network to be trained, which has been called.
+  """
+  tensors = checkpoint_files.load(path).tensors
+  missing = [
+    variable.op.name
+    for variable in network.trainable_variables
+    if f'{variable.op.name}/Momentum' not in tensors
+  ]
+  if missing:
+    raise errors.InputError(
+      f'{path}: has no momentum of {missing[0]} and {len(missing) - 1} others, '
+      'which were not trained; give the --train_only of before, or another '
+      f'--train_dir with --init_checkpoint={path}'
     )

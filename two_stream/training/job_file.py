@@ -41,6 +41,8 @@ Description = dict[str, Any]
 _NAME = 'job.json'
 # These topics of the records' parameters.json concern training.
 _TOPICS = ('parameters', 'classes', 'train')
+# Hyperparameters that older files lack -> what they were then.
+_ADDED = {'flip': True, 'train_only': ''}
 _MAX_CHANGES = 12  # In a message. A label map may have hundreds of changes.
 
 
@@ -68,6 +70,7 @@ def describe(
     'hyperparameters': {
       **dataclasses.asdict(parameters),
       'learning_rates': recipe.format_learning_rates(parameters.learning_rates),
+      'train_only': ','.join(parameters.train_only),
     },
     'max_steps': job.max_steps,
     **({'records': records} if records else {}),
@@ -220,7 +223,7 @@ def _fixed_values(content: Mapping[str, Any], step: int) -> dict[str, Any]:
   Returns:
     Name for messages -> value.
   """
-  parameters = dict(content['hyperparameters'])
+  parameters = {**_ADDED, **content['hyperparameters']}
   rates = recipe.parse_learning_rates(str(parameters.pop('learning_rates')))
   values = {f'--{name}': value for name, value in parameters.items()}
   values[f'--learning_rates before step {step}'] = _rates_before(rates, step)

@@ -4,14 +4,14 @@ The loss of a minibatch is its mean cross-entropy, plus the weight decay. The
 learning rate is a function of the step.
 """
 
-import functools
 from collections.abc import Callable, Sequence
 
+import sonnet as snt
 import tensorflow as tf
 
 import i3d
 from two_stream import recipe
-from two_stream.networks import checkpoints
+from two_stream.networks import checkpoints, frozen_unit, layers
 from two_stream.training import training_job
 
 # An engine says this if a step must not be applied, see explained_errors.py.
@@ -35,8 +35,24 @@ def make_network(
       minibatch, int64 []. It is called while the network is called.
 
   Returns:
-    The network, whose variables will have DeepMind's names.
+    The network, whose variables will have DeepMind's names. Those that are not
+    trained, see `training_job.Hyperparameters.train_only`, start at zero.
   """
+  paths = (path for path, _ in layers.convolutions(i3d.LAYERS))
+  train_only = hyperparameters.train_only
+
+  def unit(
+    channels: int, kernel: layers.Size, stride: layers.Size, name: str
+  ) -> snt.Module:
+    if train_only and next(paths).partition('/')[0] not in train_only:
+      return frozen_unit.FrozenUnit(channels, kernel, stride, name)
+    return i3d.Unit3D(
+      channels,
+      kernel,
+      stride,
+      name=name,
+      batch_norm_decay=hyperparameters.batch_norm_decay,
+    )
 
   def dropout(net: tf.Tensor, rate: float) -> tf.Tensor:
     return tf.nn.experimental.stateless_dropout(
@@ -47,9 +63,7 @@ def make_network(
     return i3d.InceptionI3d(
       num_classes,
       depth_multiplier=hyperparameters.depth_multiplier,
-      unit=functools.partial(
-        i3d.Unit3D, batch_norm_decay=hyperparameters.batch_norm_decay
-      ),
+      unit=unit,
       dropout=dropout,
     )
 
@@ -62,6 +76,8 @@ def loss(
 ) -> tf.Tensor:
   """Computes the loss of a minibatch.
 
+  Only the weights that are trained decay.
+
   Args:
     logits: float32 [batch, classes].
     labels: int32 [batch].
@@ -73,13 +89,17 @@ def loss(
   """
   cross_entropy = tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits)
   decay = tf.add_n(
-    [tf.nn.l2_loss(weights) for weights in convolution_weights(network)]
+    [
+      tf.nn.l2_loss(weights)
+      for weights in convolution_weights(network)
+      if weights.trainable
+    ]
   )
   return tf.reduce_mean(cross_entropy) + weight_decay * decay
 
 
 def convolution_weights(network: i3d.InceptionI3d) -> list[tf.Variable]:
-  """Lists the weights of all convolutions, which are the variables to decay.
+  """Lists the weights of all convolutions, whether trained or not.
 
   Args:
     network: a network that has been called.

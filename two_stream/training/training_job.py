@@ -38,6 +38,8 @@ class Hyperparameters:
     batch_norm_decay: the decay of the moving averages of BatchNorm.
     seed: what the first weights, the clips and the dropout are drawn with.
     flip: whether half of the clips are flipped, see mirroring.py.
+    train_only: the units that are trained, some of `recipe.UNITS`; () for all.
+      The others stay as they are, with their BatchNorm at its moving averages.
   """
 
   stream: str
@@ -52,6 +54,7 @@ class Hyperparameters:
   batch_norm_decay: float = recipe.BATCH_NORM_DECAY
   seed: int = 0
   flip: bool = True
+  train_only: tuple[str, ...] = ()
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

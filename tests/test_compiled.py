@@ -47,7 +47,7 @@ def test_other_threads_run_while_a_kernel_does():
   seconds, turns_meanwhile = time.monotonic() - start, turns - turns_before
   done.set()
   thread.join()
-  assert turns_meanwhile > 3, f'in {seconds} seconds'
+  assert turns_meanwhile > 30, (turns_meanwhile, seconds)
 
 
 def add_up(values, times):

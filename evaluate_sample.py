@@ -17,11 +17,10 @@ from absl import flags
 
 from two_stream import cli
 from two_stream.evaluation import (
-  background,
   data_directory,
   fusion,
   report_page,
-  sample_clips,
+  sample_process,
 )
 from two_stream.video import reader
 
@@ -84,16 +83,13 @@ def main() -> None:
   )
   sample = _SAMPLE.value or data_directory.default_sample(_DATA_DIR.value)
   rate = data_directory.frames_per_second(_DATA_DIR.value)
-  loading = background.Call(
-    sample_clips.load, sample, paths, rate, _MAX_SECONDS.value
-  )
+  clips = sample_process.Clips(sample, paths, rate, _MAX_SECONDS.value)
   cli.start_tensorflow()  # This takes seconds, like the flow of the clip.
   from two_stream.evaluation import network_classes, sample_evaluation  # noqa: PLC0415
 
   class_names = network_classes.names(
     _DATA_DIR.value, _EVAL_TYPE.value, paths.values()
   )
-  clips = loading.result()
   logits = sample_evaluation.stream_logits(paths, clips, _PRECISION.value)
   for line in sample_evaluation.lines(
     fusion.add(logits), class_names, _TOP_K.value

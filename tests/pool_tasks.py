@@ -5,6 +5,7 @@ import pathlib
 import signal
 import sys
 import time
+from multiprocessing.connection import Connection
 from typing import Any
 
 import cv2
@@ -35,6 +36,12 @@ def misbehave(task: Any) -> Any:
   if task == 'hang':
     time.sleep(1000)
   return task * 2
+
+
+def answer(connection: Connection, task: str) -> None:
+  """Receives a text and sends the task and the text; may fail as above."""
+  text = connection.recv()
+  connection.send(misbehave(task)[: len(task)] + text)
 
 
 def sleep(seconds: float) -> float:

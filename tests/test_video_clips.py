@@ -27,9 +27,8 @@ def crop_less(monkeypatch):
 
 @pytest.mark.usefixtures('small_crop')
 def test_the_clips_are_those_of_a_record(video):
-  rgb, flow = (
-    video_clips.read(video, SMALL).clips[stream] for stream in ('rgb', 'flow')
-  )
+  clips = dict(video_clips.read(video, SMALL).clips)
+  rgb, flow = clips['rgb'], clips['flow']
   assert rgb.shape == (1, 19, 32, 32, 3)
   assert flow.shape == (1, 19, 32, 32, 2)
   assert rgb.dtype == flow.dtype == np.float32
@@ -51,21 +50,25 @@ def test_the_clips_are_those_of_a_record(video):
 
 @pytest.mark.usefixtures('small_crop')
 def test_no_flow_is_computed_where_none_is_asked_for(video, monkeypatch):
-  both = video_clips.read(video, SMALL).clips
+  both = dict(video_clips.read(video, SMALL).clips)
 
   def refuse(*frames):
     raise AssertionError('somebody computes flow')
 
   monkeypatch.setattr(tvl1, 'optical_flow', refuse)
-  alone = video_clips.read(video, SMALL, ['rgb']).clips
+  alone = dict(video_clips.read(video, SMALL, ['rgb']).clips)
   assert list(alone) == ['rgb']
   np.testing.assert_array_equal(alone['rgb'], both['rgb'])
+  # The clip of RGB is there before flow is computed.
+  stream, clip = next(video_clips.read(video, SMALL).clips)
+  assert stream == 'rgb'
+  np.testing.assert_array_equal(clip, both['rgb'])
 
 
 @pytest.mark.usefixtures('small_crop')
 def test_flow_has_the_same_bits_whatever_the_number_of_threads(video):
   one, many = (
-    video_clips.read(video, SMALL, ['flow'], num_threads).clips['flow']
+    dict(video_clips.read(video, SMALL, ['flow'], num_threads).clips)['flow']
     for num_threads in (1, 3)
   )
   np.testing.assert_array_equal(one, many)
@@ -99,7 +102,7 @@ def test_the_clip_is_224_pixels_of_256(tmp_path):
   frames = small_videos.textured_frames(10, size=(320, 240), step=4)
   path = small_videos.write_video(tmp_path / 'a.webm', frames)
   native = clip_settings.Settings(frames_per_second=None)
-  clips = video_clips.read(path, native).clips
+  clips = dict(video_clips.read(path, native).clips)
   rgb, flow = clips['rgb'], clips['flow']
   assert rgb.shape == (1, 9, 224, 224, 3)
   assert flow.shape == (1, 9, 224, 224, 2)

@@ -7,7 +7,7 @@ import pathlib
 import re
 import reprlib
 import warnings
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import BinaryIO
 
 import numpy as np
@@ -33,15 +33,39 @@ def load(
   """Loads the clips of a sample.
 
   Args:
+    sample: see `load_each`.
+    streams: see `load_each`.
+    frames_per_second: see `load_each`.
+    max_seconds: see `load_each`.
+
+  Returns:
+    stream -> clip, as `load_each` yields them.
+
+  Raises:
+    InputError: a file is missing or contains no such clip.
+  """
+  return dict(load_each(sample, streams, frames_per_second, max_seconds))
+
+
+def load_each(
+  sample: files.PathLike,
+  streams: Collection[str],
+  frames_per_second: int | None,
+  max_seconds: float,
+) -> Iterator[tuple[str, np.ndarray]]:
+  """Loads the clips of a sample one by one.
+
+  Args:
     sample: a video file, or the PREFIX of PREFIX_rgb.npy and PREFIX_flow.npy.
     streams: the streams whose clips are needed, keys of `recipe.STREAMS`.
     frames_per_second: the frame rate of the clips of a video; None keeps the
       frames of the video. See `data_directory.frames_per_second`.
     max_seconds: where a longer video is cut.
 
-  Returns:
-    stream -> float32 [1, T, 224, 224, channels], T >= 9. A warning is logged if
-    values are outside [-1, 1].
+  Yields:
+    (stream, float32 [1, T, 224, 224, channels]), T >= 9. RGB comes before flow,
+    which takes most of the time. A warning is logged if values are outside
+    [-1, 1].
 
   Raises:
     InputError: a file is missing or contains no such clip.
@@ -54,19 +78,19 @@ def load(
       for stream in streams
     }
     _warn_of_lengths(sample, clips)
-    return clips
+    yield from clips.items()
+    return
   _refuse_array(sample)
   how = clip_settings.Settings(
     frames_per_second=frames_per_second, max_seconds=max_seconds
   )
   video = video_clips.read(sample, how, streams)
-  for stream, clip in video.clips.items():
-    check(clip, channels[stream], sample)
   if video.damage:
     logging.warning('%s: %s; the rest is classified', sample, video.damage)
   for note in video.notes:
     logging.warning('%s: %s', sample, note)
-  return video.clips
+  for stream, clip in video.clips:
+    yield stream, check(clip, channels[stream], sample)
 
 
 def _warn_of_lengths(

@@ -4,7 +4,7 @@ The steps are those of preprocessing, without the compression of records.
 """
 
 import os
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -19,13 +19,15 @@ class VideoClips(NamedTuple):
   """The inputs of the networks, made from one video.
 
   Attributes:
-    clips: 'rgb', 'flow' or both -> float32 [1, T, 224, 224, 3 or 2] in
-      [-1, 1]: the centre crop, without the last frame, which has no flow.
+    clips: ('rgb', float32 [1, T, 224, 224, 3]) and then ('flow', float32
+      [1, T, 224, 224, 2]), or one of these, each made when it is asked for.
+      Values are in [-1, 1]. A clip is the centre crop, without the last frame,
+      which has no flow.
     damage: what is wrong with the file, see `reader.Video`.
     notes: what was done to unusual frames, see `reader.Video`.
   """
 
-  clips: dict[str, np.ndarray]
+  clips: Iterator[tuple[str, np.ndarray]]
   damage: str
   notes: tuple[str, ...]
 
@@ -60,10 +62,20 @@ def read(
       f'{path}: {len(index)} frames at {how.frames_per_second} a second; a '
       f'clip has at most {pixels.MAX_FRAMES}, cut it into clips first'
     )
-  clips = {}
+  clips = _clips(source, streams, num_threads)
+  return VideoClips(clips, source.damage, source.notes)
+
+
+def _clips(
+  source: distinct_frames.DistinctFrames,
+  streams: Collection[str],
+  num_threads: int | None,
+) -> Iterator[tuple[str, np.ndarray]]:
+  """Yields `VideoClips.clips`."""
+  index = source.frame_index
   if 'rgb' in streams:
     rgb = pixels.center_crop(source.frames)[index[:-1]]
-    clips['rgb'] = pixels.scale_rgb(rgb)[np.newaxis]
+    yield 'rgb', pixels.scale_rgb(rgb)[np.newaxis]
   if 'flow' in streams:
     num_threads = num_threads or len(os.sched_getaffinity(0))
     if num_threads > 1:
@@ -73,8 +85,7 @@ def read(
       for flow in distinct_frames.optical_flows(source.frames, num_threads)
     ]
     size = flows[0].shape[:2]
-    clips['flow'] = schema.expand_flow(flows, index, size)[np.newaxis]
-  return VideoClips(clips, source.damage, source.notes)
+    yield 'flow', schema.expand_flow(flows, index, size)[np.newaxis]
 
 
 def _check_length(

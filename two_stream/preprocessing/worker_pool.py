@@ -9,19 +9,14 @@ result of that task is a `Failure`, and a new process takes the worker's place.
 import contextlib
 import itertools
 import math
-import multiprocessing
 import multiprocessing.connection
-import os
-import signal
-import sys
-import threading
 import time
-import traceback
 from collections.abc import Callable, Iterable, Iterator
 from multiprocessing.connection import Connection
 from typing import Any, NamedTuple
 
 from two_stream import errors
+from two_stream.preprocessing import child_process
 
 # The oldest unfinished task may be followed by so many tasks a worker. There is
 # a limit because results that wait for their turn take memory.
@@ -44,8 +39,8 @@ def worker_pool(
 ) -> Iterator['WorkerPool']:
   """Starts processes that call `function(task)`; ends them after the block.
 
-  The processes are spawned, not forked. When this process ends, they end too,
-  even if it is killed.
+  When this process ends, they end too, even if it is killed; see
+  `child_process.start`.
 
   Args:
     function: a function of one argument, which the processes import by its
@@ -164,13 +159,7 @@ class _Worker:
     timeout: float,
     start: Callable[[], None],
   ):
-    spawn = multiprocessing.get_context('spawn')
-    self.connection, its_connection = spawn.Pipe()
-    self.process = spawn.Process(
-      target=_work, args=(its_connection, function, start), daemon=True
-    )
-    self.process.start()
-    its_connection.close()
+    self.process, self.connection = child_process.start(_work, function, start)
     self.number: int | None = None
     self.deadline = math.inf
     self._timeout = timeout
@@ -216,14 +205,9 @@ class _Worker:
 
   def _end(self) -> str:
     """Waits for the process, whose pipe is closed; says how it ended."""
-    self.process.join()
+    how = child_process.how_it_ended(self.process)
     self.connection.close()
-    status = self.process.exitcode
-    assert status is not None
-    if status >= 0:
-      return f'ended with status {status}'
-    name = signal.Signals(-status).name
-    return f'was ended by {name}' + ' (out of memory?)' * (name == 'SIGKILL')
+    return how
 
 
 def _work(
@@ -232,9 +216,6 @@ def _work(
   start: Callable[[], None],
 ) -> None:
   """Runs in a worker process until its pipe closes."""
-  # Ctrl-C ends the parent process, which then ends this one.
-  signal.signal(signal.SIGINT, signal.SIG_IGN)
-  threading.Thread(target=_end_with_parent, daemon=True).start()
   start()
   connection.send('ready')
   with contextlib.suppress(EOFError, BrokenPipeError):
@@ -250,18 +231,9 @@ def _attempt(function: Callable[[Any], Any], task: Any) -> Any:
   except errors.InputError as error:
     return Failure(_one_line(error))
   except Exception as error:
-    for line in traceback.format_exc().splitlines():
-      print(errors.printable(line), file=sys.stderr)
+    child_process.print_traceback()
     return Failure(_one_line(f'{type(error).__name__}: {error}'))
 
 
 def _one_line(message: object) -> str:
   return ' '.join(str(message).split())
-
-
-def _end_with_parent() -> None:
-  """Ends this process when the parent dies, even if it is killed with -9."""
-  parent = multiprocessing.parent_process()
-  assert parent is not None
-  parent.join()
-  os._exit(1)

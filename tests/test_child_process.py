@@ -1,0 +1,54 @@
+"""A process that ends with its parent, and not by Ctrl-C."""
+
+import os
+import signal
+
+import pool_tasks
+import pytest
+
+from two_stream.preprocessing import child_process
+
+pytestmark = pytest.mark.process
+
+
+def test_it_talks_through_the_pipe():
+  process, connection = child_process.start(pool_tasks.answer, 'a')
+  connection.send('b')
+  assert connection.recv() == 'ab'
+  assert child_process.how_it_ended(process) == 'ended with status 0'
+
+
+def test_ctrl_c_does_not_end_it_however_early():
+  """A terminal sends the signal to all processes, which may just begin."""
+  process, connection = child_process.start(pool_tasks.answer, 'a')
+  os.kill(process.pid, signal.SIGINT)
+  assert not connection.poll(0.2)
+  os.kill(process.pid, signal.SIGINT)
+  connection.send('b')
+  assert connection.recv() == 'ab'
+  assert child_process.how_it_ended(process) == 'ended with status 0'
+  assert signal.SIGINT not in signal.pthread_sigmask(signal.SIG_BLOCK, [])
+
+
+@pytest.mark.parametrize(
+  ('task', 'how'),
+  [
+    ('die', 'was ended by SIGKILL (out of memory?)'),
+    ('crash', 'was ended by SIGSEGV'),
+    ('exit', 'ended with status 7'),
+  ],
+)
+def test_how_it_ended_is_told(task, how):
+  process, connection = child_process.start(pool_tasks.answer, task)
+  connection.send('')
+  assert child_process.how_it_ended(process) == how
+
+
+def test_a_traceback_is_obeyed_in_nothing(capsys):
+  try:
+    raise RuntimeError('a\x1b[2J\nb')
+  except RuntimeError:
+    child_process.print_traceback()
+  text = capsys.readouterr().err
+  assert text.startswith('Traceback')
+  assert 'RuntimeError: a\\x1b[2J' in text

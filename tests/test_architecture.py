@@ -29,12 +29,14 @@ PACKAGES_WITHOUT_TENSORFLOW = (
   'ground',
   'terminal',
 )
-# Modules of other packages that the worker processes of preprocessing load, and
-# the description of a training job, which any engine can use.
+# Modules of other packages that processes without TensorFlow load, and the
+# description of a training job, which any engine can use.
 OTHERS_WITHOUT_TENSORFLOW = (
   'two_stream.records.schema',
   'two_stream.preprocessing.one_video',
   'two_stream.preprocessing.worker_pool',
+  'two_stream.evaluation.sample_clips',
+  'two_stream.evaluation.sample_process',
   'two_stream.training.training_job',
 )
 

@@ -7,7 +7,6 @@ other is still being made.
 """
 
 import logging
-import logging.handlers
 import mmap
 import os
 import sys
@@ -79,12 +78,17 @@ class Clips(Mapping[str, np.ndarray]):
     logging.getLogger().handle(message)
 
 
-class _ToParent(logging.handlers.QueueHandler):
+class _ToParent(logging.Handler):
   """Sends log records to the parent process."""
 
-  def enqueue(self, record: logging.LogRecord) -> None:
-    """Sends a record, whose message is made already."""
-    self.queue.send(record)
+  def __init__(self, connection: Connection) -> None:
+    super().__init__()
+    self._connection = connection
+
+  def emit(self, record: logging.LogRecord) -> None:
+    """Sends a record with its message made, without its arguments."""
+    record.msg, record.args = record.getMessage(), None
+    self._connection.send(record)
 
 
 def _load(

@@ -87,9 +87,13 @@ def test_splits_have_several_names(tmp_path, name, split):
 @pytest.mark.parametrize(
   ('text', 'message'),
   [
-    ('', 'is empty'),
-    ('a.mp4,b\n', 'line 1 has no column path; the header is path,label'),
-    ('path,path\n', "column 2: the name 'path' is that of column 1"),
+    ('', 'has no rows below a header'),
+    ('path,label\n', 'has no rows below a header'),
+    (
+      'a.mp4,b\nc.mp4,d\n',
+      'line 1 has no column path; the header is path,label',
+    ),
+    ('path,path\na,b\n', "column 2: the name 'path' is that of column 1"),
     ('path,label\n/etc/x,b\n', "line 2: path '/etc/x': must lead to a file"),
     ('path,label\na,b\n../x,b\n', r"line 3: path '\.\./x': must lead to a"),
     ('path,label\n,b\n', 'line 2: path .*: must lead to a file'),

@@ -8,6 +8,7 @@ import json
 from collections.abc import Callable
 from typing import NamedTuple
 
+import fuzzed_lists
 import fuzzing
 import pytest
 from hypothesis import strategies as st
@@ -326,6 +327,16 @@ READERS = {
     check_id,
     100_000,
   ),
+  **{
+    f'list of {name}': Reader(
+      each.read,
+      fuzzing.files(each.text),
+      fuzzed_lists.check,
+      20_000,
+      each.file,
+    )
+    for name, each in fuzzed_lists.LISTS.items()
+  },
 }
 
 

@@ -181,7 +181,9 @@ def test_a_file_without_a_column_of_splits_has_its_name(tmp_path):
   names = write(tmp_path / 'kinetics_700_val.csv', text)
   assert list(read(tmp_path, names).splits) == ['validation']
   names = write(tmp_path / 'other.csv', text)
-  with pytest.raises(errors.InputError, match='tells the split'):
+  with pytest.raises(
+    errors.InputError, match='the name of the file tells none'
+  ):
     read(tmp_path, names)
 
 
@@ -249,19 +251,23 @@ def test_folders_that_give_no_labels_are_refused(tmp_path, name, message):
 @pytest.mark.parametrize(
   ('text', 'message'),
   [
-    ('', 'is empty'),
-    ('a,b\n', 'line 1 has no column youtube_id'),
+    ('', 'has no rows below a header'),
+    (HEAD, 'has no rows below a header'),
+    ('a,b\nc,d\n', 'line 1 has no column youtube_id'),
     (HEAD + 'a,v,1,2\n', 'line 2 has 4 fields'),
     (HEAD + 'a,v,1,2,train\n\n', 'line 3 is blank'),
     (HEAD + 'a,v,2,2,train\n', 'line 2: the end is not after the start'),
-    (HEAD + 'a,v,x,2,train\n', "line 2: 'x' is not a whole number"),
-    (HEAD + 'a,v,-1,2,train\n', "line 2: '-1' is not a whole number"),
+    (HEAD + 'a,v,x,2,train\n', "line 2: a time: 'x' is not a whole number"),
+    (HEAD + 'a,v,-1,2,train\n', "line 2: a time: '-1' is not a whole number"),
     (HEAD + 'a,../v,1,2,train\n', "line 2: '../v' is no id of a video"),
     (HEAD + 'a,,1,2,train\n', "line 2: '' is no id of a video"),
-    (HEAD + 'a,v,1,2,holdout\n', "line 2: 'holdout' is not train"),
+    (HEAD + 'a,v,1,2,holdout\n', "line 2: split 'holdout' is not train"),
     (HEAD + ',v,1,2,train\n', 'line 2: has no label'),
     (HEAD + 'a ,v,1,2,train\n', 'line 2: a class name begins or ends'),
-    (HEAD.replace('split', 'label'), "column 5: the name 'label' is that of"),
+    (
+      HEAD.replace('split', 'label') + 'a,v,1,2,b\n',
+      "column 5: the name 'label' is that of",
+    ),
   ],
 )
 def test_malformed_lists_are_named_with_their_line(tmp_path, text, message):

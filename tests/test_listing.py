@@ -23,17 +23,20 @@ def test_splits_go_by_several_names(name, split):
 
 
 def test_lists_are_found_here_or_one_folder_below(tmp_path):
-  with pytest.raises(errors.InputError, match='there is no x'):
-    listing.folder_of_lists(tmp_path, 'x')
-  (tmp_path / 'a').mkdir()
-  (tmp_path / 'a/x').touch()
-  assert listing.folder_of_lists(tmp_path, 'x') == tmp_path / 'a'
-  (tmp_path / 'b').mkdir()
-  (tmp_path / 'b/x').touch()
-  with pytest.raises(errors.InputError, match='several folders have x; see'):
-    listing.folder_of_lists(tmp_path, 'x')
-  (tmp_path / 'x').touch()
-  assert listing.folder_of_lists(tmp_path, 'x') == tmp_path
+  find = lambda: listing.find_lists(tmp_path, '*.x')
+  with pytest.raises(errors.InputError, match=r'there is no \*\.x; see --ann'):
+    find()
+  for folder in 'ab':
+    (tmp_path / folder).mkdir()
+  (tmp_path / 'b/._1.x').touch()
+  (tmp_path / 'a/2.x').touch()
+  (tmp_path / 'a/1.x').touch()
+  assert find() == [tmp_path / 'a/1.x', tmp_path / 'a/2.x']
+  (tmp_path / 'b/1.x').touch()
+  with pytest.raises(errors.InputError, match=r'several folders have \*\.x'):
+    find()
+  (tmp_path / '1.x').touch()
+  assert find() == [tmp_path / '1.x']
 
 
 def test_wanted_splits_come_in_the_order_of_all_splits():

@@ -15,13 +15,24 @@ def touch(folder, *names):
 def test_a_folder_is_sorted_into_kinds(tmp_path):
   touch(tmp_path, 'b.mp4', 'A.WebM', '-c.x.avi', '1.jpg', 'x.txt', '.x.mp4')
   touch(tmp_path, '.mp4', 'mp4', '.git/x', 'lost+found/x', 'd.mp4/x')
+  touch(tmp_path, 'thumbnail.jpg')
   (tmp_path / 'link').symlink_to('d.mp4')
+  (tmp_path / 'self.mp4').symlink_to('self.mp4')
   content = video_search.look(tmp_path, follow_links=False)
   assert content == video_search.Content(
     folders=('d.mp4',),
     videos=('-c.x.avi', 'A.WebM', 'b.mp4'),
     frames=('1.jpg',),
-    others=('.git', '.mp4', '.x.mp4', 'lost+found', 'mp4', 'x.txt'),
+    others=(
+      '.git',
+      '.mp4',
+      '.x.mp4',
+      'lost+found',
+      'mp4',
+      'self.mp4',
+      'thumbnail.jpg',
+      'x.txt',
+    ),
     links=('link',),
   )
   content = video_search.look(tmp_path, follow_links=True)

@@ -40,11 +40,11 @@ def read(request: data_set.Request) -> data_set.DataSet:
   """
   folder = listing.annotations(request, 'the folder testTrainMulti_7030_splits')
   ending = f'_test_split{request.split_number}.txt'
-  folder = listing.folder_of_lists(folder, f'*{ending}')
+  paths = listing.find_lists(folder, f'*{ending}')
   wanted = listing.splits(request, ('train', 'test'), 'HMDB-51')
   splits: dict[str, list[data_set.Sample]] = {split: [] for split in wanted}
   names = []
-  for path in sorted(folder.glob(f'*{ending}')):
+  for path in paths:
     label = label_map.checked_name(path.name.removesuffix(ending), str(path))
     names.append(label)
     for split, samples in _read_list(path, label).items():

@@ -17,6 +17,7 @@ folder is missing, which is normal: YouTube loses some of them every day.
 
 import collections
 import dataclasses
+import functools
 import logging
 import pathlib
 import re
@@ -108,21 +109,20 @@ def _read_lists(path: pathlib.Path) -> dict[str, Sequence[_Clip]]:
   """Reads a list, or all lists of a folder; returns split -> its clips."""
   if not path.is_dir():
     return dict(_read_list(path, None))
-  folder = listing.folder_of_lists(path, '*.csv')
   of_split: dict[str, list[pathlib.Path]] = collections.defaultdict(list)
-  for found in sorted(folder.glob('*.csv')):
+  for found in listing.find_lists(path, '*.csv'):
     split = _split_of_file(found)
     if split is not None:
       of_split[split].append(found)
   for split, paths in of_split.items():
     if len(paths) > 1:
       raise errors.InputError(
-        f'{folder}: {paths[0].name} and {paths[1].name} are both of the '
+        f'{path}: {paths[0].name} and {paths[1].name} are both of the '
         f'{split} split; see --annotations'
       )
   if not of_split:
     raise errors.InputError(
-      f'{folder}: has no train.csv, val.csv or test.csv; see --annotations'
+      f'{path}: has no train.csv, val.csv or test.csv; see --annotations'
     )
   return {
     split: _read_list(paths[0], split).get(split, ())
@@ -159,20 +159,20 @@ def _read_list(
   lacking = [name for name in _COLUMNS if name not in columns]
   if lacking:
     raise errors.InputError(f'{path}: line 1 has no column {lacking[0]}')
-  if split is None and 'split' not in columns:
-    split = _split_of_file(path)
-    if split is None:
-      raise errors.InputError(
-        f'{path}: neither a column nor the name of the file tells the split'
-      )
   clips: dict[str, dict[str, _Clip]] = collections.defaultdict(dict)
   repeated = []
+  split_of_file = _split_of_file(path)
   for line, fields in rows[1:]:
     where = f'{path}: line {line}'
-    of_row = split or _split_of_row(fields[columns['split']], where)
-    label = fields[columns['label']] if 'label' in columns else ''
-    youtube_id, start, end = (fields[columns[name]] for name in _COLUMNS)
-    clip = _clip(youtube_id, start, end, label, of_row, where)
+    row = {name: fields[number] for name, number in columns.items()}
+    named = row.get('split', '').strip()
+    of_row = split or listing.split_of(named) or split_of_file
+    if of_row is None:
+      raise errors.InputError(
+        f'{where}: split {documents.quote(named)} is not train, validate or '
+        'test, and the name of the file tells none'
+      )
+    clip = _clip(row, of_row, where)
     if clip.id in clips[of_row]:
       repeated.append(clip.id)
     else:
@@ -187,37 +187,34 @@ def _read_list(
   return {name: tuple(members.values()) for name, members in clips.items()}
 
 
-def _split_of_row(name: str, where: str) -> str:
-  split = listing.split_of(name.strip())
-  if split is None:
-    raise errors.InputError(
-      f'{where}: {documents.quote(name)} is not train, validate or test'
-    )
-  return split
-
-
-def _clip(
-  youtube_id: str, start: str, end: str, label: str, split: str, where: str
-) -> _Clip:
-  """Makes the clip of a row, or raises InputError."""
-  first, last = (
-    documents.whole_number(text.strip().removesuffix('.0'), where)
-    for text in (start, end)
-  )
-  if first >= last:
+def _clip(row: Mapping[str, str], split: str, where: str) -> _Clip:
+  """Makes the clip of a row, or raises InputError that says where it is."""
+  youtube_id = row['youtube_id']
+  try:
+    start = _whole_seconds(row['time_start'])
+    end = _whole_seconds(row['time_end'])
+    clip_id = data_set.check_id(f'{youtube_id}_{start:06}_{end:06}')
+  except errors.InputError as error:
+    raise errors.InputError(f'{where}: {error}') from None
+  if start >= end:
     raise errors.InputError(f'{where}: the end is not after the start')
-  clip_id = f'{youtube_id}_{first:06}_{last:06}'
-  if not youtube_id or '/' in youtube_id or not clip_id.isprintable():
+  if not youtube_id or '/' in youtube_id:
     raise errors.InputError(
       f'{where}: {documents.quote(youtube_id)} is no id of a video'
     )
   return _Clip(
     id=clip_id,
     youtube_id=youtube_id,
-    label=listing.checked_label(label, split, where),
-    start=first,
-    end=last,
+    label=listing.checked_label(row.get('label', ''), split, where),
+    start=start,
+    end=end,
   )
+
+
+@functools.lru_cache(maxsize=10_000)
+def _whole_seconds(text: str) -> int:
+  """Reads a time such as '12' or '12.0'."""
+  return documents.whole_number(text.strip().removesuffix('.0'), 'a time')
 
 
 def _locate(

@@ -49,6 +49,8 @@ def checked_name(name: str, where: str) -> str:
     name: what may be a class name.
     where: the file and the line or entry, for messages.
   """
+  if name and name.isprintable() and name == name.strip():
+    return name
   if not name.strip():
     raise errors.InputError(f'{where}: a class name is blank')
   for character in name:
@@ -57,12 +59,10 @@ def checked_name(name: str, where: str) -> str:
         f'{where}: a class name has U+{ord(character):04X}, which is not '
         f'printable: {documents.quote(name)}'
       )
-  if name != name.strip():
-    raise errors.InputError(
-      f'{where}: a class name begins or ends with a blank: '
-      f'{documents.quote(name)}'
-    )
-  return name
+  raise errors.InputError(
+    f'{where}: a class name begins or ends with a blank: '
+    f'{documents.quote(name)}'
+  )
 
 
 def refuse_repetition(

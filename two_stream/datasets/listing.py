@@ -5,6 +5,7 @@ Each function here refuses what cannot be right, and names the file and line.
 
 import collections
 import difflib
+import functools
 import pathlib
 import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -22,6 +23,7 @@ _NUM_EXAMPLES = 3
 _SECONDS = re.compile(r'[0-9]{1,9}(\.[0-9]{1,9})?')
 
 
+@functools.lru_cache
 def split_of(name: str) -> str | None:
   """Returns the split that a name stands for, in any case; None: none."""
   folded = name.casefold()
@@ -45,26 +47,31 @@ def annotations(request: data_set.Request, what: str) -> pathlib.Path:
   return pathlib.Path(request.annotations)
 
 
-def folder_of_lists(folder: pathlib.Path, name: str) -> pathlib.Path:
-  """Finds the folder that holds a list: the one given, or the one below.
+def find_lists(folder: pathlib.Path, pattern: str) -> list[pathlib.Path]:
+  """Finds lists in a folder, or else in the only folder below that has some.
+
+  Hidden files are no lists: macOS leaves a small `._x.csv` beside `x.csv`.
 
   Args:
     folder: the folder that the user named.
-    name: a pattern of `pathlib` for the list's file name.
+    pattern: a pattern of `pathlib` for the lists' names.
 
   Returns:
-    `folder` or a folder in it.
+    The paths of the lists in alphabetical order, all in the same folder.
 
   Raises:
-    InputError: neither has such a file, or several folders below have one.
+    InputError: there are none, or several folders below have some.
   """
-  if any(folder.glob(name)):
-    return folder
-  below = sorted({path.parent for path in folder.glob(f'*/{name}')})
-  if len(below) == 1:
-    return below[0]
-  problem = 'several folders have' if below else 'there is no'
-  raise errors.InputError(f'{folder}: {problem} {name}; see --annotations')
+  here, below = (
+    sorted(path for path in folder.glob(each) if not path.name.startswith('.'))
+    for each in (pattern, f'*/{pattern}')
+  )
+  paths = here or below
+  folders = {path.parent for path in paths}
+  if len(folders) == 1:
+    return paths
+  problem = 'several folders have' if folders else 'there is no'
+  raise errors.InputError(f'{folder}: {problem} {pattern}; see --annotations')
 
 
 def splits(
@@ -181,10 +188,11 @@ def columns(
     name of a column in small letters, without blanks around it -> its number.
 
   Raises:
-    InputError: the file is empty, or two columns have the same name.
+    InputError: there is no row below the header, or two columns have the same
+      name.
   """
-  if not rows:
-    raise errors.InputError(f'{path}: is empty')
+  if len(rows) < 2:
+    raise errors.InputError(f'{path}: has no rows below a header')
   names = [name.strip().lower() for name in rows[0][1]]
   numbers = [f'column {number}' for number in range(1, len(names) + 1)]
   label_map.refuse_repetition(path, 'the name', names, numbers)

@@ -40,11 +40,11 @@ def read(request: data_set.Request) -> data_set.DataSet:
     InputError: a list is missing or malformed, or a wanted split is missing.
   """
   folder = listing.annotations(request, f'the folder of {_PREFIX}labels.csv')
-  folder = listing.folder_of_lists(folder, f'{_PREFIX}labels.csv')
+  (classes,) = listing.find_lists(folder, f'{_PREFIX}labels.csv')
   lists = {
     split: path
     for split in data_set.SPLITS
-    if (path := folder / f'{_PREFIX}{split}.csv').exists()
+    if (path := classes.parent / f'{_PREFIX}{split}.csv').exists()
   }
   splits = {
     split: _read_list(lists[split], split)
@@ -54,7 +54,7 @@ def read(request: data_set.Request) -> data_set.DataSet:
   return data_set.DataSet(
     name='something_something_v1',
     class_names=listing.class_names(
-      request, labels, folder, label_map.read(folder / f'{_PREFIX}labels.csv')
+      request, labels, folder, label_map.read(classes)
     ),
     splits=splits,
     frames_per_second_of_frames=_FRAMES_PER_SECOND,

@@ -39,11 +39,11 @@ def read(request: data_set.Request) -> data_set.DataSet:
     InputError: a list is missing or malformed, or a wanted split is missing.
   """
   folder = listing.annotations(request, 'the folder ucfTrainTestlist')
-  folder = listing.folder_of_lists(folder, 'classInd.txt')
-  names = _read_classes(folder / 'classInd.txt')
+  (classes,) = listing.find_lists(folder, 'classInd.txt')
+  names = _read_classes(classes)
   splits = {
     split: _read_list(
-      folder / f'{_LISTS[split]}{request.split_number:02}.txt', names
+      classes.parent / f'{_LISTS[split]}{request.split_number:02}.txt', names
     )
     for split in listing.splits(request, _LISTS, 'UCF-101')
   }

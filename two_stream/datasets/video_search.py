@@ -12,6 +12,7 @@ import dataclasses
 import logging
 import os
 import pathlib
+import string
 from collections.abc import (
   Callable,
   Collection,
@@ -32,7 +33,8 @@ VIDEO_ENDINGS = frozenset(
     *('.ogv', '.rm', '.rmvb', '.ts', '.vob', '.webm', '.wmv', '.y4m'),
   ]
 )
-FRAME_ENDINGS = frozenset(['.jpeg', '.jpg', '.png'])
+# The endings of numbered frames, see video/frames_folder.py.
+FRAME_ENDINGS = frozenset(['.bmp', '.jpeg', '.jpg', '.png', '.webp'])
 # Operating systems and file systems make these; they hold no data set.
 _OF_SYSTEMS = frozenset(
   ['$RECYCLE.BIN', '@eaDir', 'System Volume Information', '__MACOSX']
@@ -50,7 +52,7 @@ class Content:
   Attributes:
     folders: the folders that may be entered.
     videos: the files that end as videos do.
-    frames: the files that end as pictures do.
+    frames: the files that end as numbered pictures do, such as a_01.jpg.
     others: all other files, hidden ones, and folders that systems make.
     links: the folders that are links and are not followed.
   """
@@ -266,14 +268,19 @@ def examples(values: Iterable[str]) -> str:
 
 def _kind(entry: os.DirEntry[str], follow_links: bool) -> str:
   """Returns the attribute of `Content` that an entry belongs to."""
-  if entry.is_dir(follow_symlinks=follow_links):
+  try:
+    is_folder = entry.is_dir()
+  except OSError:  # It is a link to itself.
+    return 'others'
+  if is_folder and (follow_links or not entry.is_symlink()):
     is_of_system = entry.name in _OF_SYSTEMS or entry.name.startswith('.')
     return 'others' if is_of_system else 'folders'
-  if not follow_links and entry.is_symlink() and entry.is_dir():
+  if is_folder:
     return 'links'
   stem, dot, ending = entry.name.rpartition('.')
   if not stem or stem.startswith('.'):
     return 'others'
   if dot + ending.lower() in VIDEO_ENDINGS:
     return 'videos'
-  return 'frames' if dot + ending.lower() in FRAME_ENDINGS else 'others'
+  is_frame = dot + ending.lower() in FRAME_ENDINGS and stem[-1] in string.digits
+  return 'frames' if is_frame else 'others'

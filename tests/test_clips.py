@@ -6,7 +6,13 @@ import small_records
 import tensorflow as tf
 
 from two_stream.datasets import mirroring
-from two_stream.records import clips, record_index, schema, tfrecords
+from two_stream.records import (
+  clips,
+  record_index,
+  schema,
+  tfrecords,
+  view_plan,
+)
 
 FRAMES = 9
 STREAMS = ('rgb', 'flow')
@@ -155,6 +161,37 @@ def test_a_test_clip_is_the_centre_of_all_frames(index, stream):
     clip = clips.scale(element['clip'], stream).numpy()
     centre = whole[:, 1:225, 8:232]
     np.testing.assert_allclose(clip[:, :, 2:-2], centre[:, :, 2:-2], atol=2e-6)
+
+
+@pytest.mark.parametrize('stream', STREAMS)
+def test_views_of_a_plan_are_parts_of_the_whole_clip(index, stream):
+  """Two windows of nine frames of each clip of 13, in ten crops."""
+  plan = view_plan.ViewPlan(num_clips=2, clip_frames=9, num_crops=10)
+  seen = []
+  for element in clips.test_clips(index, stream, plan).as_numpy_iterator():
+    record, number = element['record'], element['view']
+    seen.append((record, number))
+    assert not element['is_repeated']
+    if record in (0, 4):
+      whole = whole_clip(index, record, stream)
+      start = (0, 4)[number // 10]
+      top, left = [(0, 0), (0, 16), (2, 0), (2, 16), (1, 8)][number % 5]
+      expected = whole[start:, top:, left:][:9, :224, :224]
+      if number % 10 >= 5:
+        sign = np.float32([-1, 1] if stream == 'flow' else 1)
+        expected = expected[:, :, ::-1] * sign
+      clip = clips.scale(element['clip'], stream).numpy()
+      np.testing.assert_allclose(
+        clip[:, :, 2:-2], expected[:, :, 2:-2], atol=2e-6
+      )
+  assert sorted(seen) == [(n, view) for n in range(5) for view in range(20)]
+
+
+def test_a_clip_shorter_than_its_windows_says_so(index):
+  plan = view_plan.ViewPlan(clip_frames=14)
+  for element in clips.test_clips(index, 'rgb', plan).as_numpy_iterator():
+    assert element['is_repeated']
+    assert len(element['clip']) == 14
 
 
 def test_a_damaged_record_is_replaced_and_told(tmp_path):

@@ -15,7 +15,7 @@ def draw(counts, names):
 
 def squares(picture, classes):
   """Mean brightness of each square: the grid is at the right, under a title."""
-  cell = confusion_picture._CELL
+  cell = confusion_picture._LARGE.cell
   grid = (picture == confusion_picture._GRID).all(axis=2)
   rows = np.flatnonzero(grid.sum(axis=1) >= classes * (cell - 1))
   columns = np.flatnonzero(grid.sum(axis=0) >= classes * (cell - 1))
@@ -48,4 +48,4 @@ def test_a_long_name_is_cut_and_a_strange_one_drawn():
 def test_all_classes_of_something_something_fit():
   names = [f'Doing something number {i} with something' for i in range(174)]
   picture = draw(np.eye(174, dtype=int), names)
-  assert min(picture.shape[:2]) > 174 * confusion_picture._CELL
+  assert min(picture.shape[:2]) > 174 * confusion_picture._LARGE.cell

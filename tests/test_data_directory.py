@@ -34,6 +34,19 @@ def test_rgb600_is_the_kinetics_600_checkpoint(data, imagenet_pretrained):
   assert path == folder / 'model.ckpt'
 
 
+def test_the_only_network_of_kinetics_600_has_a_name_of_its_own(data):
+  folder = data / 'checkpoints' / 'rgb_scratch_kin600'
+  folder.mkdir()
+  (folder / 'model.ckpt.index').touch()
+  for imagenet_pretrained in (None, False):
+    (network,) = data_directory.networks(data, 'rgb600', imagenet_pretrained)
+    assert network.name == 'rgb_scratch_kin600'
+    assert network.stream == 'rgb'
+    assert network.checkpoint == folder / 'model.ckpt'
+  with pytest.raises(errors.InputError, match='leave out --imagenet_pretr'):
+    data_directory.networks(data, 'rgb600', True)
+
+
 def test_a_missing_checkpoint_says_what_there_is_and_where_to_get_it(data):
   with pytest.raises(errors.InputError) as error:
     data_directory.checkpoint(data, 'flow', 'flow', True)

@@ -10,6 +10,8 @@ import numpy as np
 import printed
 import programs
 import pytest
+import small_networks
+import small_records
 import small_splits
 import tensorflow as tf
 
@@ -106,28 +108,35 @@ def test_the_table_holds_the_shares_of_clips_ranked_right(evaluated):
       logits['rgb', initialization] + logits['flow', initialization]
     )
   written = json.loads((folder / f'{SPLIT}.json').read_text())['accuracy']
-  cells = {}
+  cells, means = {}, {}
   for (stream, initialization), values in logits.items():
     right = sum(
       list(row).index(max(row)) == n % 3 for n, row in enumerate(values)
     )
     cells[stream, initialization] = f'{100 * right / 8:.1f} / 100.0'
     shares = written[initialization][stream]
+    of_class = [[], [], []]
+    for n, row in enumerate(values):
+      of_class[n % 3].append(list(row).index(max(row)) == n % 3)
+    mean = sum(sum(each) / len(each) for each in of_class) / 3
+    assert shares.pop('mean_class') == pytest.approx(mean)
     assert shares == {'top_1': right / 8, 'top_5': 1}
+    means[stream, initialization] = f'{100 * mean:.1f}'
   rows = [
     [cell.strip() for cell in line.split('|')[1:-1]]
     for line in output.splitlines()
     if line.startswith('|')
   ]
-  assert rows[0] == ['Model', 'from ImageNet', 'from scratch']
-  assert rows[2:] == [
-    [title, cells[stream, 'imagenet'], cells[stream, 'scratch']]
-    for title, stream in (
-      ('RGB-I3D', 'rgb'),
-      ('Flow-I3D', 'flow'),
-      ('Two-Stream I3D', 'joint'),
-    )
-  ]
+  for table, figures in ((rows[:5], cells), (rows[5:], means)):
+    assert table[0] == ['Model', 'from ImageNet', 'from scratch']
+    assert table[2:] == [
+      [title, figures[stream, 'imagenet'], figures[stream, 'scratch']]
+      for title, stream in (
+        ('RGB-I3D', 'rgb'),
+        ('Flow-I3D', 'flow'),
+        ('Two-Stream I3D', 'joint'),
+      )
+    ]
   assert output.startswith('validation: 8 clips, 8 with a label; 0 damaged\n')
 
 
@@ -172,6 +181,30 @@ def test_killed_and_run_again_it_gives_the_same(
     assert (tmp_path / name).read_bytes() == (folder / name).read_bytes()
 
 
+def test_the_network_of_kinetics_600_is_evaluated_on_chosen_views(
+  records_dir, tmp_path
+):
+  """The data directory is laid as DeepMind's: it has no parameters.json."""
+  data = tmp_path / 'data'
+  small_networks.write(data, 'rgb_scratch_kin600', 3)
+  names = '\n'.join(small_records.CLASS_NAMES)
+  (data / 'label_map_600.txt').write_text(f'{names}\n')
+  (data / 'label_map.txt').write_text('Of Kinetics-400\n')
+  views = '--num_clips=2', '--clip_frames=12', '--num_crops=3'
+  result = evaluate(data, records_dir, tmp_path, '--eval_type=rgb600', *views)
+  assert result.returncode == 0, result.stderr
+  lines = result.stdout.splitlines()
+  assert lines[1] == 'views of each clip: 2 windows of 12 frames, 3 crops'
+  # The clips of nine frames have 11 time steps.
+  assert lines[2].endswith(' 12 frames, which were repeated from their start: 2')
+  assert lines[5] == '| Model   | from scratch, Kinetics-600 |'
+  assert lines[7].startswith('| RGB-I3D | ')
+  names = {path.name for path in tmp_path.glob(f'{SPLIT}*')}
+  assert f'{SPLIT}_confusion_rgb_scratch_kin600.png' in names
+  with np.load(tmp_path / f'{SPLIT}_logits.npz', allow_pickle=False) as content:
+    assert set(content) == {'ids', 'labels', 'rgb_scratch_kin600'}
+
+
 def parts_in(folder):
   return sorted(folder.glob('parts/*/*.npz'))
 
@@ -184,6 +217,7 @@ def parts_in(folder):
       ['--split=test'],
       'preprocess first, or use another split: validation',
     ),
+    (['--num_clips=3'], 'add --clip_frames, such as 64'),
     (['--data_dir=gone'], 'gone: no such folder; see --data_dir'),
   ],
 )

@@ -1,5 +1,6 @@
 """A part is used if it is of this checkpoint and shard, and whole."""
 
+import dataclasses
 import io
 import os
 import zipfile
@@ -21,6 +22,7 @@ PART = logit_parts.Part(
   ids=np.array(['0', '22', '3', 'fünf']),
   labels=np.array([0, 4, -1, 2], np.int32),
   logits=np.random.default_rng(0).normal(size=[4, CLASSES]).astype(np.float32),
+  repeated=np.array([False, True, True, False]),
 )
 CHECKPOINT_DIGEST, SHARD_DIGEST = 'c' * 64, '5' * 64
 
@@ -75,6 +77,29 @@ def test_a_part_is_of_one_checkpoint_shard_and_number_of_classes(
   expect_equal(parts.read(f'/moved{SHARD}', SHARD_DIGEST, RECORDS), PART)
 
 
+@pytest.mark.usefixtures('path')
+def test_a_part_is_of_the_views_that_it_was_made_from(parts, tmp_path):
+  def of_views(views):
+    return logit_parts.Parts(tmp_path, CHECKPOINT_DIGEST, CLASSES, views)
+
+  assert read(of_views('3x64x1')) is None
+  of_views('3x64x1').write(SHARD, SHARD_DIGEST, PART)
+  expect_equal(read(of_views('3x64x1')), PART)
+  assert read(of_views('3x64x3')) is None
+  assert read(parts) is None
+
+
+def test_a_part_of_an_older_version_is_used(parts, path):
+  """Written as older versions did: every clip was shown whole."""
+  with np.load(path) as content:
+    old = {name: content[name] for name in content if name != 'repeated'}
+  assert old['made_from'] == f'{CHECKPOINT_DIGEST} {SHARD_DIGEST}'
+  np.savez(path, **old)
+  expect_equal(
+    read(parts), dataclasses.replace(PART, repeated=np.zeros(4, bool))
+  )
+
+
 def rewrite(path, **changes):
   with np.load(path) as content:
     np.savez(path, **{**content, **changes})
@@ -108,6 +133,8 @@ def invalid_characters():
     {'logits': PART.logits.astype(np.float64)},
     {'logits': np.asfortranarray(PART.logits)},
     {'logits': PART.logits.astype('>f4')},
+    {'repeated': PART.repeated[:3]},
+    {'repeated': PART.repeated.astype(np.uint8)},
     {'made_from': np.array([{}], object)},
     {'made_from': np.arange(4)},
     {'made_from': np.array(4)},

@@ -41,19 +41,19 @@ def test_the_label_map_and_the_frame_rate_are_those_of_the_records(
   records.mkdir()
   label_map = (data / 'label_map.txt').read_text()
   (records / 'label_map.txt').write_text(label_map)
-  names = network_classes.names_for_records(data, networks, records)
+  names = network_classes.names_for_records(data, 'rgb', networks, records)
   assert names == label_map.splitlines()
   assert caplog.text == ''
   (records / 'parameters.json').write_text(
     '{"schema_version": 2, "parameters": {"frames_per_second": 12}}'
   )
-  network_classes.names_for_records(data, networks, records)
+  network_classes.names_for_records(data, 'rgb', networks, records)
   assert 'has 12 frames a second and the networks were trained on 25' in (
     caplog.text
   )
   (records / 'label_map.txt').write_text('b\na\nc\n')
-  with pytest.raises(errors.InputError, match='is not the label map of'):
-    network_classes.names_for_records(data, networks, records)
+  with pytest.raises(errors.InputError, match='is not the label_map.txt of'):
+    network_classes.names_for_records(data, 'rgb', networks, records)
 
 
 def test_without_a_label_map_the_records_digest_of_it_is_compared(
@@ -73,8 +73,8 @@ def test_without_a_label_map_the_records_digest_of_it_is_compared(
     'classes': classes,
   }
   (records / 'parameters.json').write_text(json.dumps(made))
-  network_classes.names_for_records(data, networks, records)
+  network_classes.names_for_records(data, 'rgb', networks, records)
   classes['sha256'] = shard_folder.digest(['three', 'two', 'one'])
   (records / 'parameters.json').write_text(json.dumps(made))
-  with pytest.raises(errors.InputError, match='is not the label map of'):
-    network_classes.names_for_records(data, networks, records)
+  with pytest.raises(errors.InputError, match='is not the label_map.txt of'):
+    network_classes.names_for_records(data, 'rgb', networks, records)

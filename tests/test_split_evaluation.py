@@ -7,11 +7,19 @@ import pytest
 import small_networks
 import small_records
 import small_splits
+import tensorflow as tf
 
 from two_stream import errors
 from two_stream.evaluation import data_directory, split_evaluation, split_logits
 from two_stream.networks import classifier
-from two_stream.records import record_index, schema, shards, tfrecords
+from two_stream.records import (
+  clips,
+  record_index,
+  schema,
+  shards,
+  tfrecords,
+  view_plan,
+)
 
 
 @pytest.fixture(autouse=True)
@@ -34,7 +42,7 @@ def make_records(tmp_path_factory):
   return folder
 
 
-def compute(data, records_dir, output, **options):
+def compute(data, records_dir, output, plan=view_plan.WHOLE_CLIP, **options):
   """Computes the logits of the split; options choose the networks."""
   networks = data_directory.networks(data, **{'eval_type': 'joint', **options})
   return split_evaluation.compute(
@@ -43,6 +51,7 @@ def compute(data, records_dir, output, **options):
     records_dir,
     small_splits.SPLIT,
     output / 'parts',
+    plan,
   )
 
 
@@ -145,6 +154,57 @@ def test_damaged_records_are_named_and_left_out(data, tmp_path):
       (None, third, 1, int(index.offsets[-1]), True),
     )
   ]
+
+
+def test_the_logits_of_views_are_averaged_and_kept(data, tmp_path, counted):
+  """Each view is classified here alone, and compared with the average."""
+  plan = view_plan.ViewPlan(clip_frames=14, num_crops=10)
+  (path,) = small_records.write(tmp_path, small_splits.SPLIT, [()])
+  tfrecords.write_shard(path, small_splits.serialized_clips([0, 1], [10, 16]))
+  arguments = data, tmp_path, tmp_path
+  options = {'eval_type': 'rgb', 'imagenet_pretrained': False}
+  compute(*arguments, **options)
+  counted.clear()
+  logits = compute(*arguments, plan=plan, **options)
+  assert counted == {'rgb_scratch': 2 * 10}
+  (found,) = logits.networks.values()
+  checkpoint = data / 'checkpoints' / 'rgb_scratch' / 'model.ckpt'
+  classify = classifier.load(checkpoint, 'RGB')
+  index = record_index.build([path])
+  sums = np.zeros([2, 3])
+  for view in clips.test_clips(index, 'rgb', plan):
+    alone = classify(clips.scale(view['clip'][tf.newaxis], 'rgb'))[0]
+    # Moving left and Moving right swap, Resting stays.
+    sums[view['record']] += alone if view['view'] < 5 else alone[[1, 0, 2]]
+  np.testing.assert_allclose(found, sums / 10, atol=1e-5)
+  # The first clip has 13 time steps, the second 21.
+  assert logits.repeated.tolist() == [True, False]
+
+  counted.clear()
+  again = compute(*arguments, plan=plan, **options)
+  np.testing.assert_array_equal(again.networks.popitem()[1], found)
+  assert again.repeated.tolist() == [True, False]
+  compute(*arguments, **options)  # The whole clips were kept too.
+  assert counted == {}
+
+
+def test_a_record_that_lacks_a_view_is_damaged(data, tmp_path):
+  """The last frames are shown by the second window alone."""
+  (path,) = small_records.write(tmp_path, small_splits.SPLIT, [()])
+  first, second = small_splits.serialized_clips([0, 1], [30, 30])
+  record = tfrecords.deserialize(first)
+  record.feature_lists[schema.RGB_ENCODED][-3:] = [b'damaged'] * 3
+  tfrecords.write_shard(path, [tfrecords.serialize(record), second])
+  logits = compute(
+    data,
+    tmp_path,
+    tmp_path,
+    plan=view_plan.ViewPlan(num_clips=2, clip_frames=9),
+    eval_type='rgb',
+    imagenet_pretrained=True,
+  )
+  assert logits.ids.tolist() == ['1']
+  assert [damage.id for damage in logits.damaged] == ['0']
 
 
 def test_a_split_of_damaged_records_alone_is_an_error(data, tmp_path):

@@ -33,7 +33,7 @@ def part(records, labels=None):
   """A part whose logits tell which record they are of."""
   labels = labels or [record % 3 for record in records]
   rows = [
-    (record, str(record), label, np.full(3, record, np.float32))
+    (record, str(record), label, np.full(3, record, np.float32), False)
     for record, label in zip(records, labels)
   ]
   return logit_parts.Part.of_rows(rows, 3)
@@ -81,7 +81,7 @@ def test_clips_that_one_network_could_not_read_are_left_out_for_all(paths):
 
 def test_a_damaged_id_is_not_shown(tmp_path):
   record = small_records.record()
-  record.context[schema.ID] = [b'../evil']
+  record.context[schema.ID] = [b'\x1b[2J']
   path = tmp_path / 'shard'
   tfrecords.write_shard(
     path,

@@ -7,8 +7,8 @@ import tensorflow as tf
 
 import i3d
 from two_stream import recipe
-from two_stream.records import schema, tfrecords, views
-from two_stream.video import pixels
+from two_stream.records import schema, tfrecords, view_plan, views
+from two_stream.video import codecs, pixels
 
 STREAMS = ('rgb', 'flow')
 HEIGHT, WIDTH = small_records.HEIGHT, small_records.WIDTH
@@ -157,3 +157,69 @@ def test_graphs_of_tensorflow_1_decode_the_same(stream):
     clip = views.decode(parsed, stream, views.center(parsed))
     decoded = session.run(clip).astype(np.float32)
   np.testing.assert_array_equal(pixels.unit_range(decoded, stream), expected)
+
+
+def planned(record, **options):
+  """All views of a record, as (steps, (top, left), whether flipped)."""
+  plan = view_plan.ViewPlan(**options)
+  found = []
+  for number in range(plan.num_views):
+    view = views.planned(record, plan, tf.constant(number, tf.int64))
+    corner = int(view.top), int(view.left)
+    found.append((view.steps.numpy().tolist(), corner, bool(view.is_flipped)))
+  return found
+
+
+def with_frames(parsed, height, width, num_steps=30):
+  frame = codecs.encode_rgb(np.zeros([height, width, 3], np.uint8))
+  return {
+    **parsed,
+    schema.FRAME_INDEX: tf.range(num_steps + 1),
+    schema.RGB_ENCODED: tf.constant([frame]),
+  }
+
+
+@pytest.mark.parametrize(
+  ('num_clips', 'clip_frames', 'starts'),
+  [(1, 10, [10]), (2, 10, [0, 20]), (4, 11, [0, 6, 13, 19]), (3, 30, [0] * 3)],
+)
+def test_windows_are_equally_spaced_from_start_to_end(
+  parsed, num_clips, clip_frames, starts
+):
+  """Of a clip of 30 time steps; 19 / 3 is 6.33 and 38 / 3 is 12.67."""
+  record = with_frames(parsed, 256, 256)
+  found = planned(record, num_clips=num_clips, clip_frames=clip_frames)
+  assert [steps for steps, _, _ in found] == [
+    list(range(start, start + clip_frames)) for start in starts
+  ]
+
+
+def test_a_clip_shorter_than_its_windows_is_repeated(parsed):
+  found = planned(with_frames(parsed, 256, 256), num_clips=2, clip_frames=64)
+  assert [steps for steps, _, _ in found] == [[i % 30 for i in range(64)]] * 2
+
+
+@pytest.mark.parametrize(
+  ('height', 'width', 'corners'),
+  [
+    (256, 340, [(16, 0), (16, 58), (16, 116)]),
+    (340, 256, [(0, 16), (58, 16), (116, 16)]),
+    (256, 256, [(16, 0), (16, 16), (16, 32)]),
+  ],
+)
+def test_three_crops_lie_along_the_longer_side(parsed, height, width, corners):
+  found = planned(with_frames(parsed, height, width), num_crops=3)
+  assert [corner for _, corner, _ in found] == corners
+  assert {is_flipped for _, _, is_flipped in found} == {False}
+  assert all(steps == list(range(30)) for steps, _, _ in found)
+
+
+def test_ten_crops_are_corners_and_centre_and_their_mirror_images(parsed):
+  found = planned(
+    with_frames(parsed, 256, 340), num_clips=2, clip_frames=9, num_crops=10
+  )
+  five = [(0, 0), (0, 116), (32, 0), (32, 116), (16, 58)]
+  assert [corner for _, corner, _ in found] == five * 4
+  flips = [is_flipped for _, _, is_flipped in found]
+  assert flips == ([False] * 5 + [True] * 5) * 2
+  assert [steps[0] for steps, _, _ in found] == [0] * 10 + [21] * 10

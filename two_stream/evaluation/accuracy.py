@@ -13,7 +13,11 @@ from two_stream.evaluation import fusion, ranking
 from two_stream.records import schema
 
 ROWS = {'rgb': 'RGB-I3D', 'flow': 'Flow-I3D', fusion.JOINT: 'Two-Stream I3D'}
-COLUMNS = {'imagenet': 'from ImageNet', 'scratch': 'from scratch'}
+COLUMNS = {
+  'imagenet': 'from ImageNet',
+  'scratch': 'from scratch',
+  'scratch_kin600': 'from scratch, Kinetics-600',
+}
 _CORNER = 'Model'
 
 
@@ -32,12 +36,27 @@ def top_k(
   Returns:
     The share of clips for each k; None if no clip has a label.
   """
+  right = hits(logits, labels, ks)
+  return right.mean(axis=0).tolist() if len(right) else None
+
+
+def hits(
+  logits: np.ndarray, labels: np.ndarray, ks: Sequence[int]
+) -> np.ndarray:
+  """Tells which clips are classified right.
+
+  Args:
+    logits: float [N, classes].
+    labels: int [N]; `schema.NO_LABEL` for a clip without a label.
+    ks: the values of k.
+
+  Returns:
+    Whether the label of a clip is among the k classes of largest logits: bool
+    [M, number of ks], for the M clips that have a label, in their order.
+  """
   has_label = labels != schema.NO_LABEL
-  if not has_label.any():
-    return None
-  order = ranking.order(logits[has_label])
-  is_label = order == labels[has_label, np.newaxis]
-  return [float(np.mean(is_label[:, :k].any(axis=-1))) for k in ks]
+  is_label = ranking.order(logits[has_label]) == labels[has_label, np.newaxis]
+  return np.stack([is_label[:, :k].any(axis=-1) for k in ks], axis=-1)
 
 
 def cross_entropy(logits: np.ndarray, labels: np.ndarray) -> float:
@@ -85,9 +104,9 @@ def table(
   """Formats accuracies, in percent, as a Markdown table.
 
   Args:
-    accuracies: initialization -> stream -> what `top_k` returns. The keys are
-      those of `COLUMNS` and of `ROWS`; every initialization has the same
-      streams.
+    accuracies: initialization -> stream -> the shares that a cell shows, such
+      as what `top_k` returns. The keys are those of `COLUMNS` and of `ROWS`;
+      every initialization has the same streams.
 
   Returns:
     The lines of the table.

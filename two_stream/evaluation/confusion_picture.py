@@ -2,17 +2,38 @@
 
 Each row is a label, each column is the class that the network gave. The darker
 a square, the larger its share of the row. A network without mistakes colours
-only the diagonal.
+only the diagonal. With many classes the squares are small and have no numbers,
+so that the picture can still be opened; {split}_logits.npz has them.
 """
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import cv2
 import numpy as np
 
-_CELL = 22  # Pixels; a number of two digits fits in.
+
+class _Size(NamedTuple):
+  """How large squares and names are.
+
+  Attributes:
+    cell: the side of a square, in pixels.
+    scale: of the font, for names and numbers.
+    has_numbers: whether each square shows its number of clips.
+  """
+
+  cell: int
+  scale: float
+  has_numbers: bool
+
+
+_LARGE = _Size(22, 0.4, True)  # A number of two digits fits in.
+_SMALL = _Size(11, 0.3, False)  # A name still fits beside its row.
+# A picture of 250 classes has 6000 pixels a side, and so has one of 500 classes
+# in small squares.
+_MOST_LARGE = 250
+MOST_CLASSES = 1000  # 11,000 pixels a side.
 _FONT = cv2.FONT_HERSHEY_SIMPLEX
-_SCALE = 0.4
 _TITLE_SCALE = 0.6
 _MARGIN = 10
 _MOST_LETTERS = 60
@@ -32,18 +53,18 @@ def draw(counts: np.ndarray, class_names: Sequence[str], title: str) -> bytes:
   Returns:
     The bytes of a PNG file.
   """
-  names = [_shorten(name) for name in class_names]
-  texts = [_text(name) for name in names]
+  size = _LARGE if len(class_names) <= _MOST_LARGE else _SMALL
+  texts = [_text(_shorten(name), size.scale) for name in class_names]
   margin = max(text.shape[1] for text in texts) + 2 * _MARGIN
-  side = _CELL * len(names)
+  side = size.cell * len(texts)
   heading = _text(f'{title} (row: label, column: answer)', _TITLE_SCALE)
   top = 5 * _MARGIN
   width = _MARGIN + max(margin + side, _MARGIN + heading.shape[1])
   picture = np.full((top + side + margin, width, 3), 255, np.uint8)
   _put(picture, heading, _MARGIN, _MARGIN)
-  _fill(picture[top : top + side, margin : margin + side], counts)
+  _fill(picture[top : top + side, margin : margin + side], counts, size)
   for i, text in enumerate(texts):
-    middle = i * _CELL + (_CELL - text.shape[0]) // 2
+    middle = i * size.cell + (size.cell - text.shape[0]) // 2
     _put(picture, text, top + middle, margin - _MARGIN - text.shape[1])
     rotated = cv2.rotate(text, cv2.ROTATE_90_COUNTERCLOCKWISE)
     _put(picture, rotated, top + side + _MARGIN, margin + middle)
@@ -51,27 +72,31 @@ def draw(counts: np.ndarray, class_names: Sequence[str], title: str) -> bytes:
   return encoded.tobytes()
 
 
-def _fill(square: np.ndarray, counts: np.ndarray) -> None:
+def _fill(square: np.ndarray, counts: np.ndarray, size: _Size) -> None:
   """Draws the matrix into a square of pixels."""
   shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
-  for row, column in np.ndindex(*counts.shape):
-    cell = square[row * _CELL :, column * _CELL :][:_CELL, :_CELL]
-    share = shares[row, column]
-    cell[:] = 255 + share * (_INK - 255)
-    cell[-1, :] = cell[:, -1] = _GRID
-    if counts[row, column]:
-      colour = _WHITE if share > 0.5 else _BLACK
-      _centre(cell, str(counts[row, column]), colour)
+  colours = (255 + shares[..., np.newaxis] * (_INK - 255)).astype(np.uint8)
+  side = size.cell
+  square[:] = colours.repeat(side, axis=0).repeat(side, axis=1)
+  square[side - 1 :: side] = square[:, side - 1 :: side] = _GRID
+  if not size.has_numbers:
+    return
+  for row, column in np.argwhere(counts):
+    cell = square[row * side :, column * side :][:side, :side]
+    colour = _WHITE if shares[row, column] > 0.5 else _BLACK
+    _centre(cell, str(counts[row, column]), colour, size)
 
 
-def _centre(cell: np.ndarray, text: str, colour: tuple[int, ...]) -> None:
+def _centre(
+  cell: np.ndarray, text: str, colour: tuple[int, ...], size: _Size
+) -> None:
   """Writes a text into the middle of a cell."""
-  (width, height), _ = cv2.getTextSize(text, _FONT, _SCALE, 1)
-  origin = (_CELL - width) // 2, (_CELL + height) // 2
-  cv2.putText(cell, text, origin, _FONT, _SCALE, colour, 1, cv2.LINE_AA)
+  (width, height), _ = cv2.getTextSize(text, _FONT, size.scale, 1)
+  origin = (size.cell - width) // 2, (size.cell + height) // 2
+  cv2.putText(cell, text, origin, _FONT, size.scale, colour, 1, cv2.LINE_AA)
 
 
-def _text(text: str, scale: float = _SCALE) -> np.ndarray:
+def _text(text: str, scale: float) -> np.ndarray:
   """Returns a picture of a text, black on white, uint8 [H, W, 3]."""
   (width, height), below = cv2.getTextSize(text, _FONT, scale, 1)
   image = np.full((height + 2 * below, width + 1, 3), 255, np.uint8)

@@ -27,7 +27,7 @@ class Evaluation:
     streams: keys of `recipe.STREAMS`, whose logits are added.
     label_map: file name of the label map in the data directory.
     suffix: how the name of the checkpoint's folder ends if there is only one
-      initialization; None if the name ends in the initialization.
+      network, from scratch; None if the name ends in the initialization.
   """
 
   streams: tuple[str, ...]
@@ -40,7 +40,7 @@ class Network:
   """One trained network of a data directory.
 
   Attributes:
-    initialization: one of `INITIALIZATIONS`.
+    initialization: one of `INITIALIZATIONS`, or the `Evaluation.suffix`.
     stream: a key of `recipe.STREAMS`.
     checkpoint: the prefix of its checkpoint.
   """
@@ -161,10 +161,11 @@ def networks(
 
   Args:
     data_dir: the data directory.
-    eval_type: 'rgb', 'flow' or 'joint'.
+    eval_type: a key of `EVALUATIONS`.
     imagenet_pretrained: True or False chooses one initialization. None takes
       every initialization that has a checkpoint for each stream, and warns of
-      an initialization that is left out.
+      an initialization that is left out. rgb600 has only one network, which did
+      not start from ImageNet weights.
 
   Returns:
     The networks, those from ImageNet first; for each initialization one network
@@ -173,9 +174,15 @@ def networks(
   Raises:
     InputError: there is no such network.
   """
+  suffix = EVALUATIONS[eval_type].suffix
+  if suffix is not None and imagenet_pretrained:
+    raise errors.InputError(
+      f'--eval_type={eval_type} --imagenet_pretrained: its only network was '
+      'trained from scratch; leave out --imagenet_pretrained'
+    )
   found: list[Network] = []
   problems = []
-  for initialization in INITIALIZATIONS:
+  for initialization in [suffix] if suffix else INITIALIZATIONS:
     is_imagenet = initialization == 'imagenet'
     if imagenet_pretrained in (None, is_imagenet):
       try:

@@ -3,8 +3,9 @@
     rgb_imagenet/validation-00003-of-00388.npz    a network's logits of a shard
 
 A part contains digests of the checkpoint and of the shard that it was computed
-from. `Parts.read` ignores a part if one of them has other contents now, or if
-the file is not what `Parts.write` writes. Sizes that a file claims are compared
+from, and the views of the clips if these were not the usual ones. `Parts.read`
+ignores a part if one of them is another now, or if the file is not what
+`Parts.write` writes. Sizes that a file claims are compared
 with the file before memory is taken, and no pickle is loaded.
 """
 
@@ -57,30 +58,36 @@ class Part:
     ids: str [N]; the ids of the clips.
     labels: int32 [N]; `schema.NO_LABEL` for a clip without a label.
     logits: float32 [N, classes].
+    repeated: bool [N]; whether the clip was repeated because it is shorter than
+      its views.
   """
 
   records: np.ndarray
   ids: np.ndarray
   labels: np.ndarray
   logits: np.ndarray
+  repeated: np.ndarray
 
   @classmethod
   def of_rows(
-    cls, rows: Sequence[tuple[int, str, int, np.ndarray]], num_classes: int
+    cls,
+    rows: Sequence[tuple[int, str, int, np.ndarray, bool]],
+    num_classes: int,
   ) -> 'Part':
     """Makes a part of what is known of each clip.
 
     Args:
-      rows: (record, id, label, logits float32 [classes]) of each clip, in the
-        order of the records. There may be none.
+      rows: (record, id, label, logits float32 [classes], whether repeated) of
+        each clip, in the order of the records. There may be none.
       num_classes: number of classes of the network.
     """
-    records, ids, labels, logits = zip(*rows) if rows else [()] * 4
+    records, ids, labels, logits, repeated = zip(*rows) if rows else [()] * 5
     return cls(
       records=np.array(records, np.int64),
       ids=np.array(ids, str),
       labels=np.array(labels, np.int32),
       logits=np.array(logits, np.float32).reshape(len(rows), num_classes),
+      repeated=np.array(repeated, bool),
     )
 
   @classmethod
@@ -116,17 +123,23 @@ class Parts:
     folder: the folder of the parts, which is made if it is missing.
     checkpoint_digest: digest of the files of the network's checkpoint.
     num_classes: number of classes of the network.
+    views: what tells views of the clips from others; '' for the usual ones.
 
   Raises:
     InputError: the folder cannot be made.
   """
 
   def __init__(
-    self, folder: files.PathLike, checkpoint_digest: str, num_classes: int
+    self,
+    folder: files.PathLike,
+    checkpoint_digest: str,
+    num_classes: int,
+    views: str = '',
   ) -> None:
     self._folder = pathlib.Path(folder)
     self._checkpoint_digest = checkpoint_digest
     self._num_classes = num_classes
+    self._views = views
     with files.errors_of_writing(folder, _REMEDY):
       self._folder.mkdir(parents=True, exist_ok=True)
 
@@ -173,8 +186,9 @@ class Parts:
     return self._folder / f'{pathlib.Path(shard).stem}.npz'
 
   def _source(self, shard_digest: str) -> str:
-    """Returns a text that changes when the checkpoint or the shard changes."""
-    return f'{self._checkpoint_digest} {shard_digest}'
+    """Returns a text that changes when what a part is made from changes."""
+    source = f'{self._checkpoint_digest} {shard_digest}'
+    return f'{source} {self._views}' if self._views else source
 
 
 def _read_arrays(path: pathlib.Path) -> list[np.ndarray]:
@@ -188,10 +202,14 @@ def _read_arrays(path: pathlib.Path) -> list[np.ndarray]:
       raise ValueError('too large for a part')
     content = stream.read(_MAX_BYTES)
   with zipfile.ZipFile(io.BytesIO(content)) as archive:
-    return [
+    names = ['made_from', *ARRAYS]
+    is_old = archive.namelist() == [f'{name}.npy' for name in names[:-1]]
+    arrays = [
       _array(_stored(archive, f'{name}.npy', len(content)))
-      for name in ('made_from', *ARRAYS)
+      for name in (names[:-1] if is_old else names)
     ]
+  # Older versions showed every clip whole, and wrote no `repeated`.
+  return [*arrays, np.zeros(len(arrays[1]), bool)] if is_old else arrays
 
 
 def _stored(archive: zipfile.ZipFile, name: str, max_bytes: int) -> bytes:
@@ -231,6 +249,7 @@ def _check(part: Part, num_records: int, num_classes: int) -> None:
     ((length,), part.ids.dtype.str),
     ((length,), '<i4'),
     ((length, num_classes), '<f4'),
+    ((length,), '|b1'),
   ]
   if form != expected or part.ids.dtype.kind != 'U':
     raise ValueError('the arrays have other shapes or types')

@@ -39,6 +39,7 @@ def names(
 
 def names_for_records(
   data_dir: files.PathLike,
+  eval_type: str,
   networks: Sequence[data_directory.Network],
   records_dir: files.PathLike,
 ) -> list[str]:
@@ -49,6 +50,7 @@ def names_for_records(
 
   Args:
     data_dir: the data directory.
+    eval_type: a key of `data_directory.EVALUATIONS`.
     networks: the networks to evaluate.
     records_dir: folder of the shards.
 
@@ -59,12 +61,13 @@ def names_for_records(
     InputError: the label map does not fit a network or the records.
   """
   of_networks = names(
-    data_dir, 'joint', [network.checkpoint for network in networks]
+    data_dir, eval_type, [network.checkpoint for network in networks]
   )
   of_records = pathlib.Path(records_dir, shard_folder.LABEL_MAP)
+  label_map = data_directory.EVALUATIONS[eval_type].label_map
   if not _are_those_of_records(of_networks, records_dir):
     raise errors.InputError(
-      f'{of_records} is not the label map of {data_dir}; choose the '
+      f'{of_records} is not the {label_map} of {data_dir}; choose the '
       '--records_dir of the data set that the networks were trained on'
     )
   rates = [

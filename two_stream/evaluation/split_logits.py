@@ -46,12 +46,15 @@ class Logits:
     labels: int32 [N]; `schema.NO_LABEL` for a clip without a label.
     networks: `data_directory.Network` -> float32 [N, classes].
     damaged: the records that could not be read.
+    repeated: bool [N]; whether the clip was repeated because it is shorter than
+      its views.
   """
 
   ids: np.ndarray
   labels: np.ndarray
   networks: dict[data_directory.Network, np.ndarray]
   damaged: list[Damage]
+  repeated: np.ndarray
 
 
 class SplitShards:
@@ -130,6 +133,7 @@ def combine(
     labels=first.labels,
     networks={network: part.logits for network, part in joined.items()},
     damaged=damaged,
+    repeated=first.repeated,
   )
 
 

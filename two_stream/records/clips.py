@@ -20,7 +20,13 @@ from typing import NamedTuple
 import tensorflow as tf
 
 from two_stream.datasets import mirroring
-from two_stream.records import record_index, schema, tfrecords, views
+from two_stream.records import (
+  record_index,
+  schema,
+  tfrecords,
+  view_plan,
+  views,
+)
 from two_stream.video import pixels
 
 # How many records are tried for one clip if records are damaged. If all of
@@ -91,23 +97,39 @@ def training_clips(
   )
 
 
-def test_clips(index: record_index.RecordIndex, stream: str) -> tf.data.Dataset:
+def test_clips(
+  index: record_index.RecordIndex,
+  stream: str,
+  plan: view_plan.ViewPlan = view_plan.WHOLE_CLIP,
+) -> tf.data.Dataset:
   """Makes a dataset of a whole split, each clip at its full length.
 
   Args:
     index: where the records are.
     stream: a key of `recipe.STREAMS`.
+    plan: which views of each clip to show instead.
 
   Returns:
-    A dataset of dicts, without the damaged records:
-      clip: uint8 [T, 224, 224, channels], see `views.center`.
+    A dataset of dicts, one for each view of each clip, without views that
+    cannot be decoded:
+      clip: uint8 [T, 224, 224, channels], see `views.planned`.
       label: int32 []; `schema.NO_LABEL` if the clip has no label.
       id: string [].
       record: int64 [].
+      view: int64 [], the number of the view.
+      is_repeated: bool [], whether the clip is shorter than the T frames.
   """
 
   def clip(record: tf.Tensor) -> tf.data.Dataset:
-    return index.read(record).map(functools.partial(_test_clip, stream, record))
+    return (
+      index.read(record)
+      .map(tfrecords.parse)
+      .flat_map(
+        lambda parsed: tf.data.Dataset.range(plan.num_views).map(
+          functools.partial(_test_clip, stream, plan, record, parsed)
+        )
+      )
+    )
 
   parallel = 2 * (os.cpu_count() or 1)
   return (
@@ -192,14 +214,21 @@ def _random_clip(
 
 
 def _test_clip(
-  stream: str, record: tf.Tensor, serialized: tf.Tensor
+  stream: str,
+  plan: view_plan.ViewPlan,
+  record: tf.Tensor,
+  parsed: views.Parsed,
+  number: tf.Tensor,
 ) -> dict[str, tf.Tensor]:
-  parsed = tfrecords.parse(serialized)
+  """Shows one view of a record, see `test_clips`."""
+  view = views.planned(parsed, plan, number)
   return {
-    'clip': views.decode(parsed, stream, views.center(parsed)),
+    'clip': views.decode(parsed, stream, view),
     'label': _label(parsed),
     'id': parsed[schema.ID],
     'record': record,
+    'view': number,
+    'is_repeated': views.num_steps(parsed) < tf.size(view.steps),
   }
 
 

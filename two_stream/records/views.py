@@ -13,7 +13,7 @@ import tensorflow as tf
 
 import i3d
 from two_stream import recipe
-from two_stream.records import schema
+from two_stream.records import schema, view_plan
 from two_stream.video import codecs, pixels
 
 _SIZE = pixels.CROP_SIZE
@@ -51,6 +51,56 @@ def center(parsed: Parsed) -> View:
   num_frames = tf.clip_by_value(length, i3d.MIN_FRAMES, recipe.MAX_TEST_FRAMES)
   top, left = pixels.center_corner(*_frame_size(parsed))
   return View(tf.range(num_frames) % length, top, left)
+
+
+def planned(
+  parsed: Parsed, plan: view_plan.ViewPlan, number: tf.Tensor
+) -> View:
+  """Makes one of the views of a plan for testing.
+
+  Args:
+    parsed: a record, from `tfrecords.parse`.
+    plan: which views there are.
+    number: int64 [], the number of the view, less than `plan.num_views`.
+  """
+  if plan == view_plan.WHOLE_CLIP:
+    return center(parsed)
+  window, crop = (
+    tf.cast(part, tf.int32)
+    for part in (number // plan.num_crops, number % plan.num_crops)
+  )
+  top, left = tf.unstack(tf.gather(_corners(parsed, plan.num_crops), crop))
+  view = center(parsed)._replace(
+    top=top, left=left, is_flipped=tf.gather(plan.flips, crop)
+  )
+  if plan.clip_frames is None:
+    return view
+  length = num_steps(parsed)
+  last = tf.maximum(length - plan.clip_frames, 0)
+  if plan.num_clips == 1:
+    start = last // 2
+  else:
+    gaps = plan.num_clips - 1
+    start = (window * last + gaps // 2) // gaps  # Rounded to the nearest step.
+  return view._replace(steps=(start + tf.range(plan.clip_frames)) % length)
+
+
+def _corners(parsed: Parsed, num_crops: int) -> tf.Tensor:
+  """Returns (top, left) of each crop of a plan, int32 [num_crops, 2]."""
+  height, width = _frame_size(parsed)
+  top, left = pixels.center_corner(height, width)
+  bottom, right = height - _SIZE, width - _SIZE
+  if num_crops == 1:
+    return tf.stack([(top, left)])
+  if num_crops == 3:  # noqa: PLR2004 (see view_plan.py)
+    is_tall = height > width
+    return tf.where(
+      is_tall,
+      tf.stack([(0, left), (top, left), (bottom, left)]),
+      tf.stack([(top, 0), (top, left), (top, right)]),
+    )
+  five = [(0, 0), (0, right), (bottom, 0), (bottom, right), (top, left)]
+  return tf.stack(2 * five)
 
 
 def random(

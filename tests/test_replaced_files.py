@@ -157,10 +157,11 @@ def call_around(monkeypatch):
 
 
 def reads(shard, stream='rgb'):
-  """Whether `split_evaluation._classify` is called for a shard."""
+  """Whether `split_evaluation._Run._classify` is called for a shard."""
 
-  def when(*arguments):
-    return arguments[1] == stream and str(shard) in arguments[2].paths
+  def when(run, classify, index):
+    del classify
+    return run._network.stream == stream and str(shard) in index.paths
 
   return when
 
@@ -171,7 +172,7 @@ def refused(folder, output, path, eval_type='rgb'):
   assert str(error.value).startswith(str(path))
 
 
-CLASSIFY = (split_evaluation, '_classify')
+CLASSIFY = (split_evaluation._Run, '_classify')
 
 
 @pytest.mark.parametrize(

@@ -188,6 +188,34 @@ def test_progressive_frames_of_a_mixed_video_stay(tmp_path):
   np.testing.assert_array_equal(images[11:], read(path)[0][1:])
 
 
+def test_deinterlacing_looks_at_the_progressive_frame_before(tmp_path):
+  """So a part that begins there is what it is in the whole video."""
+  frames = small_videos.textured_frames(20, step=4)
+  progressive = made_videos.write(
+    tmp_path / 'a.mkv', frames, pixels='yuv422p', options=LOSSLESS
+  )
+  woven = made_videos.write(
+    tmp_path / 'b.mkv',
+    made_videos.interlaced(frames),
+    pixels='yuv422p',
+    options={'x264-params': 'bff=1:qp=0'},
+  )
+  decoded = []
+  for name in (progressive, woven):
+    with av.open(str(name)) as file:
+      decoded += [*file.decode(video=0)]
+
+  def convert(shown):
+    converter = conversion.Converter()
+    images = [image.copy() for f in shown for image in converter.convert(f)]
+    return images + [image.copy() for image in converter.finish()]
+
+  whole = convert(decoded)
+  assert len(whole) == 30
+  np.testing.assert_array_equal(convert(decoded[19:]), whole[19:])
+  assert (convert(decoded[20:])[0] != whole[20]).any()  # It does look there.
+
+
 def test_pixels_that_are_not_square_stay_as_they_are(tmp_path):
   frames = small_videos.textured_frames(3)
   path = made_videos.write(

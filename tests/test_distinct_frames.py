@@ -3,6 +3,7 @@
 import itertools
 
 import cv2
+import made_videos
 import numpy as np
 import pytest
 import small_videos
@@ -38,6 +39,39 @@ def test_the_frames_take_the_memory_of_the_decoded_ones(video):
   frames = distinct_frames.read(video, how).frames
   assert len(frames) < 10
   assert frames.base is not None  # A part of the array that was decoded to.
+
+
+def test_a_part_is_resampled_from_its_own_first_frame(tmp_path):
+  """As its own file would be, which begins at time zero."""
+  frames = small_videos.textured_frames(30)
+  whole = made_videos.write(
+    tmp_path / 'a.mkv', frames, codec='ffv1', pixels='yuv444p', rate=12
+  )
+  alone = made_videos.write(
+    tmp_path / 'b.mkv', frames[7:19], codec='ffv1', pixels='yuv444p', rate=12
+  )
+  how = clip_settings.Settings(short_side=48)
+  part = distinct_frames.read(whole, how, start=7 / 12, end=19 / 12)
+  expected = distinct_frames.read(alone, how)
+  np.testing.assert_array_equal(part.frames, expected.frames)
+  np.testing.assert_array_equal(part.frame_index, expected.frame_index)
+  assert part.timestamps[0] == 583_000  # That of the file: milliseconds.
+
+
+def test_a_folder_is_read_at_the_rate_of_its_frames(tmp_path):
+  frames = small_videos.textured_frames(6)
+  for number, frame in enumerate(frames, 1):
+    cv2.imwrite(str(tmp_path / f'{number:05}.png'), frame[..., ::-1])
+  how = clip_settings.Settings(short_side=48, frames_per_second_of_frames=12.5)
+  clip = distinct_frames.read(tmp_path, how, tmp_path.parent)
+  assert clip.frame_index.tolist() == [0, 0, 1, 1, 2, 2, 3, 3, 4, 4, 5]
+  np.testing.assert_array_equal(clip.frames, frames)
+  part = distinct_frames.read(tmp_path, how, start=0.16, end=0.4)
+  np.testing.assert_array_equal(part.frames, frames[2:5])
+  with pytest.raises(
+    errors.InputError, match='of them a second has with --frames_per_second_of'
+  ):
+    distinct_frames.read(tmp_path, clip_settings.Settings())
 
 
 def test_a_clip_of_one_frame_has_no_flow(tmp_path):

@@ -4,6 +4,7 @@ import dataclasses
 import json
 import os
 
+import cv2
 import numpy as np
 import pytest
 import small_videos
@@ -141,6 +142,42 @@ def test_a_truncated_video_is_used_where_asked_for(videos):
     source(videos, 'truncated', keep_truncated=True)
   )
   assert 1 < len(record.feature_lists[schema.RGB_ENCODED]) < 24
+
+
+def test_the_record_of_a_part_has_its_times_in_the_video(videos):
+  sample = data_set.Sample(
+    id='good 0.25', path='good.webm', label='a', start=0.25, end=0.5
+  )
+  record = one_video.encode_video(source(videos, sample=sample))
+  assert record.context[schema.START] == [250_000]
+  assert record.context[schema.END] == [417_000]
+  assert record.feature_lists[schema.RGB_TIMESTAMP] == [
+    250_000,
+    333_000,
+    417_000,
+  ]
+  assert record.context[schema.FRAME_INDEX] == [0, 0, 1, 1, 2]
+
+
+def test_a_part_that_the_video_lacks_is_refused(videos):
+  sample = data_set.Sample(id='a', path='good.webm', label='a', start=3, end=9)
+  with pytest.raises(errors.InputError, match=r'it is 0\.83 seconds long'):
+    one_video.encode_video(source(videos, sample=sample))
+
+
+def test_a_folder_of_frames_becomes_a_record(videos, tmp_path):
+  folder = tmp_path / '74225'
+  folder.mkdir()
+  for number, frame in enumerate(small_videos.textured_frames(5), 1):
+    cv2.imwrite(str(folder / f'{number:05}.jpg'), frame[..., ::-1])
+  sample = data_set.Sample(id='74225', path='74225', label='a')
+  record = one_video.encode_video(
+    source(tmp_path, sample=sample, how=small(frames_per_second_of_frames=12))
+  )
+  assert len(record.feature_lists[schema.RGB_ENCODED]) == 5
+  assert record.context[schema.END] == [333_333]
+  parameters = json.loads(record.context[schema.PARAMETERS][0])
+  assert parameters['frames_per_second_of_frames'] == 12
 
 
 def test_links_leave_the_folder_only_where_asked_for(videos, tmp_path):

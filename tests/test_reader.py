@@ -14,7 +14,7 @@ import pytest
 import small_videos
 
 from two_stream import errors
-from two_stream.video import pixels, reader, video_file
+from two_stream.video import clip_buffer, pixels, reader
 
 SAMPLE = pathlib.Path(__file__).parents[1] / 'data' / 'sample.webm'
 
@@ -260,13 +260,6 @@ def test_reading_keeps_no_file_open(tmp_path):
   assert sorted(os.listdir('/proc/self/fd')) == descriptors  # noqa: PTH208
 
 
-def test_frames_that_are_too_large_are_refused(tmp_path, monkeypatch):
-  path = small_videos.write_video(tmp_path / 'a.webm')
-  monkeypatch.setattr(video_file, 'MAX_SOURCE_PIXELS', 1000)
-  with pytest.raises(errors.InputError, match='64 x 48'):
-    reader.read_video(path, short_side=48)
-
-
 def test_frames_of_an_absurd_shape_are_refused_by_their_shape(tmp_path):
   frames = np.zeros((2, 2, 4096, 3), np.uint8)
   path = made_videos.write(
@@ -315,7 +308,7 @@ def test_frames_that_change_their_size_are_scaled_to_the_first(tmp_path):
   path.write_bytes(small.read_bytes() + large.read_bytes())
   result = reader.read_video(path, short_side=48)
   assert result.frames.shape == (20, 48, 64, 3)
-  assert reader.RESCALED in result.notes
+  assert clip_buffer.RESCALED in result.notes
 
 
 MEASURE = """

@@ -2,14 +2,12 @@
 
 import itertools
 
-import av
 import made_videos
 import numpy as np
 import pytest
 import small_videos
 
-from two_stream import errors
-from two_stream.video import reader, timeline, video_file
+from two_stream.video import reader, timeline
 
 HEIGHT = small_videos.HEIGHT
 NUM_FRAMES = 40
@@ -190,38 +188,6 @@ def test_a_file_that_begins_in_the_middle_is_no_damage(tmp_path):
   assert 10 < len(video.frames) < NUM_FRAMES
 
 
-def test_the_largest_of_several_pictures_is_taken(tmp_path):
-  path = tmp_path / 'a.mkv'
-  with av.open(str(path), 'w') as file:
-    streams = []
-    for size in ((64, 48), (128, 96)):
-      stream = file.add_stream('libx264', rate=25)
-      stream.width, stream.height = size
-      stream.pix_fmt = 'yuv420p'
-      streams.append((stream, small_videos.textured_frames(9, size)))
-    for i in range(9):
-      for stream, images in streams:
-        frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(images[i]))
-        frame.pts = i
-        file.mux(stream.encode(frame))
-    for stream, _ in streams:
-      file.mux(stream.encode())
-  video = reader.read_video(path, 96)
-  assert video.frames.shape == (9, 96, 128, 3)
-  assert np.abs(video.frames.astype(int) - streams[1][1]).mean() < 8
-
-
-def test_a_codec_without_a_decoder_is_named(tmp_path):
-  for name, old, new in (
-    ('a.mp4', b'avc1', b'zzzz'),
-    ('a.mkv', b'V_MPEG4/ISO/AVC', b'V_QUITE/NEW/ONE'),
-  ):
-    path = made_videos.write(tmp_path / name)
-    path.write_bytes(path.read_bytes().replace(old, new))
-    with pytest.raises(errors.InputError, match=f"codec, '{new.decode()}'"):
-      read(path)
-
-
 def test_a_missing_duration_is_no_damage(tmp_path):
   """A recording of a browser is written without one."""
   path = made_videos.write(
@@ -229,9 +195,3 @@ def test_a_missing_duration_is_no_damage(tmp_path):
   )
   live = made_videos.remux(path, tmp_path / 'live.mkv', options={'live': '1'})
   assert_whole(read(live))
-
-
-def test_a_clock_is_parsed():
-  assert float(video_file._parse_clock('01:02:03.500000000')) == 3723.5
-  for text in ('', 'a', '1:2', 'x:y:z', '1:2:1/0'):
-    assert video_file._parse_clock(text) == 0

@@ -23,8 +23,8 @@ class VideoClips(NamedTuple):
       [1, T, 224, 224, 2]), or one of these, each made when it is asked for.
       Values are in [-1, 1]. A clip is the centre crop, without the last frame,
       which has no flow.
-    damage: what is wrong with the file, see `reader.Video`.
-    notes: what was done to unusual frames, see `reader.Video`.
+    damage: what is wrong with the file, see `clip_buffer.Video`.
+    notes: what was done to unusual frames, see `clip_buffer.Video`.
   """
 
   clips: Iterator[tuple[str, np.ndarray]]

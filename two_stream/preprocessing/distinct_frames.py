@@ -7,6 +7,7 @@ every frame twice. Nothing is computed or stored twice.
 import collections
 import concurrent.futures
 import itertools
+import os
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
@@ -15,7 +16,13 @@ import numpy as np
 
 from two_stream import errors, files
 from two_stream.preprocessing import clip_settings
-from two_stream.video import reader, resampling, tvl1
+from two_stream.video import (
+  clip_buffer,
+  frames_folder,
+  reader,
+  resampling,
+  tvl1,
+)
 
 
 class DistinctFrames(NamedTuple):
@@ -27,8 +34,8 @@ class DistinctFrames(NamedTuple):
     frame_index: int64 [K], K >= 2; frame k of the clip is
       `frames[frame_index[k]]`. Each value equals the value before it or is
       larger by 1.
-    damage: what is wrong with the file, see `reader.Video`.
-    notes: what was done to unusual frames, see `reader.Video`.
+    damage: what is wrong with the file, see `clip_buffer.Video`.
+    notes: what was done to unusual frames, see `clip_buffer.Video`.
   """
 
   frames: np.ndarray
@@ -42,21 +49,29 @@ def read(
   path: files.PathLike,
   how: clip_settings.Settings,
   inside: files.PathLike | None = None,
+  start: float | None = None,
+  end: float | None = None,
 ) -> DistinctFrames:
-  """Decodes a video and picks the frames that its clip shows.
+  """Decodes a video or a part of it, and picks the frames that its clip shows.
+
+  The first frame of the clip is the first one of the part.
 
   Args:
-    path: a file of one of the `video_file.FORMATS`.
+    path: a file of one of the `video_file.FORMATS`, or a folder of numbered
+      frames.
     how: the rate, the size and the longest duration of the clip.
     inside: a folder that no link may lead out of, or None.
+    start: the second of the video where the part begins; None: at its start.
+    end: the second of the video where the part ends; None: at its end.
 
   Returns:
     The frames.
 
   Raises:
-    InputError: the file cannot be used, or its clip has a single frame.
+    InputError: the video cannot be used, its clip has a single frame, or it is
+      a folder and nobody told its rate.
   """
-  source = reader.read_video(path, how.short_side, inside, how.max_seconds)
+  source = _decode(path, how, inside, start, end)
   if how.frames_per_second is None:
     shown = np.arange(len(source.frames))
   else:
@@ -75,6 +90,35 @@ def read(
     frame_index,
     source.damage,
     source.notes,
+  )
+
+
+def _decode(
+  path: files.PathLike,
+  how: clip_settings.Settings,
+  inside: files.PathLike | None,
+  start: float | None,
+  end: float | None,
+) -> clip_buffer.Video:
+  """Decodes a file or a folder; see `read`."""
+  if not os.path.isdir(path):  # noqa: PTH112 (pathlib's raises errors)
+    return reader.read_video(
+      path, how.short_side, inside, how.max_seconds, start, end
+    )
+  rate = how.frames_per_second_of_frames
+  if rate is None:
+    raise errors.InputError(
+      f'{path}: is a folder of frames; say how many of them a second has with '
+      '--frames_per_second_of_frames'
+    )
+  return frames_folder.read(
+    path,
+    rate,
+    how.short_side,
+    inside,
+    max_seconds=how.max_seconds,
+    start=start,
+    end=end,
   )
 
 

@@ -58,11 +58,11 @@ def encode_video(source: Source) -> schema.Record:
     raise errors.InputError(f'label {sample.label!r} is not in the label map')
   data_set.check_id(sample.id)
   data_set.check_path(sample.path)
-  if sample.start is not None or sample.end is not None:
-    raise NotImplementedError('parts of videos cannot be cut out yet')
   path = pathlib.Path(source.videos_dir, sample.path)
   inside = None if source.follow_links else source.videos_dir
-  clip = distinct_frames.read(path, source.settings, inside)
+  clip = distinct_frames.read(
+    path, source.settings, inside, sample.start, sample.end
+  )
   if clip.damage and not source.keep_truncated:
     raise errors.InputError(
       f'{path}: {clip.damage}; get the file again or use --keep_truncated'

@@ -49,6 +49,8 @@ class Converter:
     self._kind: tuple[object, ...] = ()
     self._orientation = _Orientation()
     self._is_first = True
+    self._before: av.VideoFrame | None = None
+    self._num_to_drop = 0
 
   def convert(self, frame: av.VideoFrame) -> Iterator[np.ndarray]:
     """Takes the next frame.
@@ -79,9 +81,15 @@ class Converter:
     )
     if kind != self._kind:
       yield from self.finish()
-      self._graph, self._kind = _make_graph(frame, self._deinterlace), kind
+      self._graph = _make_graph(frame, self._deinterlace)
+      if self._before is not None and kind[:-1] == self._kind[:-1]:
+        # It was converted already. Deinterlacing looks at it once more.
+        self._graph.push(self._before)
+        self._num_to_drop = 1
+      self._kind = kind
     assert self._graph is not None
     self._graph.push(frame)
+    self._before = frame
     yield from self._finished()
 
   def finish(self) -> Iterator[np.ndarray]:
@@ -111,6 +119,9 @@ class Converter:
       except (BlockingIOError, EOFError):
         return
       assert isinstance(frame, av.VideoFrame)
+      if self._num_to_drop:
+        self._num_to_drop -= 1
+        continue
       yield self._orientation.apply(_pixels(frame))
 
 

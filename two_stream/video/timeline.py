@@ -35,6 +35,11 @@ class Timeline:
     self._last: Fraction | None = None
     self._shift = Fraction(0)
 
+  @property
+  def last(self) -> int | None:
+    """Microseconds of the frame that was placed last; None if none was."""
+    return None if self._last is None else round(self._last)
+
   def place(self, seconds: Fraction | None) -> int | None:
     """Places the next frame in the order in which frames are shown.
 

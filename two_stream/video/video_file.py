@@ -6,10 +6,9 @@ are read. Decoding errors do not end the reading: they are counted.
 """
 
 import contextlib
-import mmap
+import itertools
 import os
 import pathlib
-import re
 from collections.abc import Iterator
 from fractions import Fraction
 from typing import Any, BinaryIO
@@ -18,10 +17,7 @@ import av
 import av.container
 
 from two_stream import errors, files
-from two_stream.video import file_endings
-
-# Larger frames than 8K UHD are refused.
-MAX_SOURCE_PIXELS = 7680 * 4320
+from two_stream.video import file_endings, pictures, seeking, told_length
 
 # The formats that are read, by FFmpeg's names. Their files hold their own
 # frames. A file of another format may be a list of files or addresses, which
@@ -52,26 +48,11 @@ FORMATS = (
 _OPTIONS = {
   'format_whitelist': ','.join(FORMATS),
   'protocol_whitelist': 'none',
-  'max_pixels': str(MAX_SOURCE_PIXELS),
-}
-
-# Where a file names the codec of its picture, by format.
-_CODEC_NAME = {
-  'mov': rb'vmhd.{,999}?stsd.{12}(.{4})',
-  'avi': rb'strh.{4}vids(.{4})',
-  'matroska': rb'(V_[A-Z0-9/_]{1,40})',
+  'max_pixels': str(pictures.MAX_SOURCE_PIXELS),
 }
 
 # The rate of a stream that does not tell any: FFmpeg's own default.
 _DEFAULT_RATE = Fraction(25)
-
-# Formats whose files tell how long the picture itself lasts, ...
-_TELL_LENGTH_OF_PICTURE = ('mov', 'avi', 'mxf')
-# ... and those that tell only when the last of sound and picture ends. Of all
-# other formats, FFmpeg computes the duration from what is there.
-_TELL_END_OF_ALL = ('matroska', 'flv', 'asf', 'rm')
-# That end is rounded, and the last packet of sound may not tell its length.
-_ROUNDING = Fraction(1, 10)  # Seconds.
 
 # Raw motion JPEG cannot be told from a picture, so its name has to tell it.
 _FORMAT_OF_SUFFIX = {'.mjpeg': 'mjpeg', '.mjpg': 'mjpeg'}
@@ -96,37 +77,56 @@ class VideoFile:
   def __init__(self, path: files.PathLike, stream: BinaryIO):
     self._path = path
     self._stream = stream
-    self._container = self._open()
-    self._picture = self._find_picture()
-    self._picture.codec_context.thread_count = 1
-    self._picture.codec_context.options = {'max_pixels': _OPTIONS['max_pixels']}
-    # PyAV's versions have several types for it.
-    rate: Any = self._picture.average_rate or self._picture.guessed_rate
-    self.frames_per_second = Fraction(rate or _DEFAULT_RATE)
     self.num_errors = 0
+    self._errors_since_key = 0
+    # Whether decoding began in the middle.
+    self._is_entered = False
     # Seconds at which the picture begins and ends, and the last of all streams.
     self._begin: Fraction | None = None
     self._end = Fraction(0)
     self._end_of_all = Fraction(0)
+    self._open()
+    # PyAV's versions have several types for it.
+    rate: Any = self._picture.average_rate or self._picture.guessed_rate
+    self.frames_per_second = Fraction(rate or _DEFAULT_RATE)
 
-  def decode(self) -> Iterator[tuple[av.VideoFrame, Fraction | None]]:
-    """Yields each frame, in the order of display, with its time in seconds."""
-    longest = last = Fraction(0)
-    for packet in self._packets():
-      for frame in self._decode_packet(packet):
-        self.num_errors += frame.is_corrupt
-        time = _seconds(self._best_ticks(frame), frame)
-        if time is None:
-          self._end += 1 / self.frames_per_second
-        else:
-          if self._begin is None:
-            self._begin = time
-          else:
-            longest = max(longest, time - last)
-          last = time
-          lasts = max(longest, _seconds(frame.duration, frame) or Fraction(0))
-          self._end = max(self._end, time + lasts)
-        yield frame, time
+  def clock(self) -> tuple[Fraction, Fraction]:
+    """Tells how the file counts time.
+
+    Returns:
+      (the time of its first moment in seconds, which is that of the earliest of
+      its streams, as for the program ffmpeg; the seconds that the times of its
+      frames are whole multiples of).
+    """
+    zero = Fraction(self._container.start_time or 0, av.time_base)
+    return zero, self._picture.time_base or Fraction(1, av.time_base)
+
+  @property
+  def end(self) -> Fraction:
+    """The time at which the last frame that was decoded ends, in seconds."""
+    return self._end
+
+  def decode(
+    self, start: Fraction | None = None
+  ) -> Iterator[tuple[av.VideoFrame, Fraction | None]]:
+    """Yields each frame, in the order of display, with its time in seconds.
+
+    Args:
+      start: frames before this time may be left out, all but the last of them
+        where they are interlaced. They are left out without being decoded
+        where the file allows it.
+    """
+    frames = None if start is None else self._decode_part(start)
+    if frames is None:
+      frames = self._decode(self._packets())
+    for frame, time in frames:
+      if frame.is_corrupt:
+        self._count_error()
+      yield frame, time
+
+  def forget_errors_before_key_frame(self) -> None:
+    """Forgets errors that cannot reach the key frame that was decoded last."""
+    self.num_errors = min(self.num_errors, self._errors_since_key)
 
   def missing_frames(self) -> int:
     """Computes how many frames are missing at the end of the file.
@@ -138,18 +138,12 @@ class VideoFile:
     Returns:
       About how many frames, or 0 if none are missing or the file does not tell.
     """
-    format_name = self._container.format.name
-    missing = Fraction(0)
-    if format_name.startswith(_TELL_LENGTH_OF_PICTURE):
-      missing = self._length_of_picture() - (self._end - (self._begin or 0))
-    elif format_name.startswith(_TELL_END_OF_ALL):
-      # Programs of FFmpeg and MKVToolNix write the end of each stream.
-      tag = self._picture.metadata.get('DURATION')
-      if tag is not None:
-        missing = _parse_clock(tag) - self._end
-      elif self._container.duration is not None:
-        end = Fraction(self._container.duration, av.time_base)
-        missing = end - max(self._end, self._end_of_all) - _ROUNDING
+    missing = told_length.missing_seconds(
+      self._container,
+      self._picture,
+      told_length.Times(self._start(), self._end, self._end_of_all),
+      self.frames_per_second,
+    )
     frames = missing * self.frames_per_second
     return int(frames) if frames > 1 else 0
 
@@ -161,10 +155,11 @@ class VideoFile:
     """Releases the decoder. The open file stays open."""
     self._container.close()
 
-  def _open(self) -> av.container.InputContainer:
+  def _open(self) -> None:
+    """Opens the file at its beginning, with a decoder that knows nothing."""
     suffix = pathlib.Path(self._path).suffix.lower()
     try:
-      return av.open(
+      self._container = av.open(
         self._stream,
         'r',
         format=_FORMAT_OF_SUFFIX.get(suffix),
@@ -176,40 +171,105 @@ class VideoFile:
         f'{self._path}: not a video ({size} bytes); WebM, MP4, AVI and other '
         'files that hold their own frames are read'
       ) from error
+    self._picture = pictures.find(self._path, self._stream, self._container)
+    self._picture.codec_context.thread_count = 1
+    self._picture.codec_context.options = {'max_pixels': _OPTIONS['max_pixels']}
+    self._forget()
 
-  def _find_picture(self) -> av.VideoStream:
-    """Returns the video stream that FFmpeg's programs would take."""
-    picture = max(self._container.streams.video, key=_preference, default=None)
-    if picture is None:
-      raise errors.InputError(f'{self._path}: not a video: it has no picture')
-    if picture.codec_context is None:
-      raise errors.InputError(
-        f'{self._path}: there is no decoder for its codec, '
-        f'{self._name_codec(picture)}; convert the file with a program that '
-        'has one, such as: ffmpeg -i OLD -c:v libx264 -crf 12 NEW.mp4'
-      )
-    if _is_cover(picture):
-      raise errors.InputError(
-        f'{self._path}: not a video: its only picture is a cover'
-      )
-    width, height = picture.codec_context.width, picture.codec_context.height
-    if width * height > MAX_SOURCE_PIXELS:
-      raise errors.InputError(
-        f'{self._path}: frames of {width} x {height} pixels; make it smaller'
-      )
-    return picture
+  def _open_again(self) -> None:
+    self._container.close()
+    self._stream.seek(0)
+    self._open()
 
-  def _name_codec(self, picture: av.VideoStream) -> str:
-    """Returns the name that a file gives a codec without a decoder."""
-    pattern = _CODEC_NAME.get(self._container.format.name.split(',')[0])
-    if pattern is not None:
-      with mmap.mmap(
-        self._stream.fileno(), 0, access=mmap.ACCESS_READ
-      ) as content:
-        found = re.search(pattern, content, re.DOTALL)
-        if found:
-          return ascii(found[1].decode('latin-1'))
-    return 'which has no name'
+  def _forget(self) -> None:
+    """Forgets what was seen of the file."""
+    self.num_errors = self._errors_since_key = 0
+    self._is_entered = False
+    self._begin = None
+    self._end = self._end_of_all = Fraction(0)
+
+  def _decode_part(
+    self, start: Fraction
+  ) -> Iterator[tuple[av.VideoFrame, Fraction | None]] | None:
+    """Decodes from the last good key frame before `start` on.
+
+    Returns:
+      The frames with their times; None if there is no such key frame. Then the
+      file stands at its beginning.
+    """
+    with contextlib.suppress(seeking.TimesFailError):
+      for target in seeking.targets(start):
+        frames = self._decode_near(target, start)
+        if frames is not None:
+          return frames
+    self._open_again()
+    return None
+
+  def _decode_near(
+    self, target: Fraction, start: Fraction
+  ) -> Iterator[tuple[av.VideoFrame, Fraction | None]] | None:
+    """Decodes from a key frame near `target` on, if it is a good one.
+
+    Args:
+      target: where the key frame is looked for, in seconds.
+      start: the first good frame must not be later than this, in seconds.
+
+    Returns:
+      The frames with their times; None if they begin too late.
+
+    Raises:
+      TimesFailError: times are missing or jump back.
+    """
+    if not (
+      seeking.is_indexed(self._container)
+      and seeking.seek(self._container, self._picture, target)
+    ):
+      self._open_again()
+    self._forget()
+    packets = seeking.skip(self._packets(), target, self._time)
+    if packets is None:
+      return None
+    self._is_entered = True
+    self.num_errors = 0
+    frames = self._decode(packets)
+    for frame, time in frames:
+      if time is None or time > start:
+        return None
+      # What comes before the key frame may refer to frames that are not there.
+      if frame.key_frame:
+        _, unit = self.clock()
+        if frame.interlaced_frame and time > start - unit:
+          return None  # Deinterlacing needs the frame before the part, too.
+        return itertools.chain([(frame, time)], frames)
+    return None
+
+  def _decode(
+    self, packets: Iterator[av.Packet]
+  ) -> Iterator[tuple[av.VideoFrame, Fraction | None]]:
+    """Yields the frames of these packets with their times in seconds."""
+    longest = last = Fraction(0)
+    for packet in packets:
+      if packet.is_keyframe:
+        self._errors_since_key = 0
+      for frame in self._decode_packet(packet):
+        time = self._time(frame)
+        if time is None:
+          self._end += 1 / self.frames_per_second
+        else:
+          if self._begin is None:
+            self._begin = time
+          else:
+            longest = max(longest, time - last)
+          last = time
+          lasts = max(
+            longest, told_length.seconds(frame.duration, frame) or Fraction(0)
+          )
+          self._end = max(self._end, time + lasts)
+        yield frame, time
+
+  def _count_error(self) -> None:
+    self.num_errors += 1
+    self._errors_since_key += 1
 
   def _packets(self) -> Iterator[av.Packet]:
     """Yields the picture's packets, the last of which flushes the decoder."""
@@ -220,14 +280,14 @@ class VideoFile:
       except StopIteration:
         return
       except av.FFmpegError:
-        self.num_errors += 1
+        self._count_error()
         packet = av.Packet()
         packet.stream = self._picture
         yield packet
         return
-      end = _seconds(packet.pts, packet)
+      end = told_length.seconds(packet.pts, packet)
       if end is not None:
-        end += _seconds(packet.duration, packet) or 0
+        end += told_length.seconds(packet.duration, packet) or 0
         self._end_of_all = max(self._end_of_all, end)
       if packet.stream.index == self._picture.index:
         yield packet
@@ -238,25 +298,28 @@ class VideoFile:
     try:
       return self._picture.codec_context.decode(packet)
     except av.FFmpegError:
-      self.num_errors += 1
+      self._count_error()
       return []
 
-  def _best_ticks(self, frame: av.VideoFrame) -> int | None:
-    """Chooses between a frame's time of presentation and that of decoding."""
-    if self._container.format.name == 'avi':
-      # AVI stores no times of presentation. Those that FFmpeg makes up for
-      # video with B-frames are not in order.
-      return frame.dts
-    return frame.dts if frame.pts is None else frame.pts
+  def _time(self, of: av.VideoFrame | av.Packet) -> Fraction | None:
+    """Chooses between the time of presentation and that of decoding.
 
-  def _length_of_picture(self) -> Fraction:
-    """Returns how many seconds the file says that the picture lasts, or 0."""
-    length = _seconds(self._picture.duration, self._picture) or Fraction(0)
-    if self._container.format.name == 'avi':
-      # If the index is missing, FFmpeg takes the duration of what is there.
-      told = self._picture.frames / self.frames_per_second
-      length = max(length, told)
-    return length
+    Returns:
+      Seconds, or None.
+    """
+    # AVI stores no times of presentation. Those that FFmpeg makes up for video
+    # with B-frames are not in order.
+    is_avi = self._container.format.name == 'avi'
+    return told_length.seconds(
+      of.dts if is_avi or of.pts is None else of.pts, of
+    )
+
+  def _start(self) -> Fraction:
+    """Returns the time at which the picture begins, in seconds."""
+    if self._is_entered:
+      told = told_length.seconds(self._picture.start_time, self._picture)
+      return told or Fraction(0)
+    return self._begin or Fraction(0)
 
 
 @contextlib.contextmanager
@@ -281,38 +344,3 @@ def open_video(
       yield video
     finally:
       video.close()
-
-
-def _preference(picture: av.VideoStream) -> int:
-  """Returns a number that is largest for the picture that FFmpeg shows.
-
-  This is the rule of the program ffmpeg for files of several pictures
-  (map_auto_video in ffmpeg_mux_init.c).
-  """
-  if _is_cover(picture) or picture.codec_context is None:
-    return 1
-  is_default = bool(picture.disposition & av.stream.Disposition.default)
-  context = picture.codec_context
-  return context.width * context.height + 5_000_000 * is_default
-
-
-def _is_cover(picture: av.VideoStream) -> bool:
-  return bool(picture.disposition & av.stream.Disposition.attached_pic)
-
-
-def _seconds(
-  ticks: int | None, of: av.VideoFrame | av.Packet | av.VideoStream
-) -> Fraction | None:
-  """Converts a time in units of the stream's time base to seconds."""
-  if ticks is None or of.time_base is None:
-    return None
-  return ticks * of.time_base
-
-
-def _parse_clock(text: str) -> Fraction:
-  """Parses 'HH:MM:SS.fraction'; returns seconds, 0 if it is something else."""
-  try:
-    hours, minutes, seconds = text.split(':')
-    return Fraction(seconds) + 60 * int(minutes) + 3600 * int(hours)
-  except (ValueError, ZeroDivisionError):
-    return Fraction(0)

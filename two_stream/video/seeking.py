@@ -1,0 +1,114 @@
+"""Finds the key frame from which a part of a video has to be decoded.
+
+A decoder can begin at a key frame alone. FFmpeg finds one near a given time,
+but not always the right one: it may lie after that time, and what it shows
+first may refer to frames before it, which were not decoded (an "open" group of
+pictures). So video_file.py tries what is found here, and looks farther back
+until the first good frame is not later than the part.
+
+Only formats that have an index of key frames, and a time for every frame, are
+entered in the middle. Of all others (MPEG-TS, whose times may begin again; AVI,
+which has no times) the packets are read from the first one on, but not decoded.
+"""
+
+import itertools
+from collections.abc import Callable, Iterator
+from fractions import Fraction
+
+import av
+import av.container
+
+# FFmpeg's names of these formats begin so.
+_INDEXED = ('mov', 'matroska')
+# How many seconds before the part a key frame is looked for, one after the
+# other. Groups of pictures are rarely longer than 10 seconds.
+_SECONDS_BACK = (0, 1, 4, 16, 64)
+# The most bytes of packets that are kept in memory.
+_MOST_BYTES = 64 * 2**20
+_MAX_INT64 = 2**63 - 1
+
+
+class TimesFailError(Exception):
+  """The times of the packets do not tell where a part begins."""
+
+
+def targets(start: Fraction) -> Iterator[Fraction]:
+  """Yields the times at which a key frame is to be looked for, in seconds."""
+  for seconds in _SECONDS_BACK:
+    yield start - seconds
+
+
+def is_indexed(container: av.container.InputContainer) -> bool:
+  """Returns whether the format can be entered in the middle."""
+  return container.format.name.startswith(_INDEXED)
+
+
+def seek(
+  container: av.container.InputContainer,
+  picture: av.VideoStream,
+  target: Fraction,
+) -> bool:
+  """Goes to a key frame that is not later than `target`, or near that.
+
+  Returns:
+    Whether it succeeded. Otherwise the container may stand anywhere.
+  """
+  if picture.time_base is None:
+    return False
+  ticks = target // picture.time_base
+  if abs(ticks) > _MAX_INT64:
+    return False
+  try:
+    container.seek(ticks, stream=picture, backward=True)
+  except (av.FFmpegError, OverflowError):
+    return False
+  return True
+
+
+def skip(
+  packets: Iterator[av.Packet],
+  target: Fraction,
+  time_of: Callable[[av.Packet], Fraction | None],
+) -> Iterator[av.Packet] | None:
+  """Leaves out packets before the last key frame that is not after `target`.
+
+  Args:
+    packets: of the picture, in the order of decoding.
+    target: seconds.
+    time_of: gives the time at which the frame of a packet is shown, in seconds.
+
+  Returns:
+    The packets from that key frame on; None if no key frame is early enough.
+
+  Raises:
+    TimesFailError: times are missing or jump back.
+  """
+  kept: list[av.Packet] = []
+  num_bytes = 0
+  latest: Fraction | None = None
+  for packet in packets:
+    time = time_of(packet)
+    if time is not None:
+      if packet.is_keyframe and latest is not None and time < latest:
+        raise TimesFailError
+      latest = time if latest is None else max(latest, time)
+      if packet.is_keyframe and time <= target:
+        kept, num_bytes = [], 0
+      elif not kept and time > target:
+        return None
+    if kept or (packet.is_keyframe and time is not None):
+      kept.append(packet)
+      num_bytes += packet.size
+      is_after = time is not None and _decoded(packet, time) > target
+      if is_after or num_bytes > _MOST_BYTES:
+        return itertools.chain(kept, packets)
+  if kept:
+    return iter(kept)
+  raise TimesFailError
+
+
+def _decoded(packet: av.Packet, shown: Fraction) -> Fraction:
+  """Returns the time after which every later frame is shown, in seconds."""
+  if packet.dts is None or packet.time_base is None:
+    return shown
+  return packet.dts * packet.time_base

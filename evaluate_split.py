@@ -29,7 +29,7 @@ from absl import flags
 
 from two_stream import cli, errors, recipe
 from two_stream.datasets import data_set
-from two_stream.evaluation import data_directory, video_counts
+from two_stream.evaluation import data_directory, output_folder, video_counts
 from two_stream.records import shards, view_plan
 
 _DATA_DIR = cli.define_path(
@@ -105,6 +105,7 @@ def main() -> None:
   # Missing shards are reported at once, before TensorFlow starts.
   shards.find(_RECORDS_DIR.value, _SPLIT.value)
   videos = video_counts.of_split(_RECORDS_DIR.value, _SPLIT.value)
+  lock = output_folder.lock(_OUTPUT_DIR.value, _SPLIT.value)
   cli.start_tensorflow()
   from two_stream.evaluation import (  # noqa: PLC0415
     network_classes,
@@ -128,6 +129,7 @@ def main() -> None:
     split=_SPLIT.value, class_names=class_names, videos=videos, plan=plan
   )
   lines = split_results.report(_OUTPUT_DIR.value, evaluated, logits)
+  lock.close()
   print('\n'.join(map(errors.printable, lines)))
 
 

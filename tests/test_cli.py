@@ -2,6 +2,7 @@
 
 import os
 import pathlib
+import signal
 import subprocess
 import sys
 
@@ -63,6 +64,22 @@ def test_exit_statuses(outcome, status):
   result = run(f'--outcome={outcome}')
   assert result.returncode == status
   assert 'Traceback' not in result.stderr
+
+
+def test_ctrl_c_before_the_flags_are_read_is_no_traceback():
+  """The imports of a script take a part of a second."""
+  result = programs.run_code(
+    'from two_stream import cli\nraise KeyboardInterrupt'
+  )
+  assert result.returncode == -signal.SIGINT  # A shell shows 130.
+  assert result.stderr == 'interrupted\n'
+
+
+def test_help_that_cannot_be_written_is_one_line():
+  with pathlib.Path('/dev/full').open('w') as full:
+    result = run('--help', stdout=full, stderr=subprocess.PIPE)
+  assert result.returncode == 1
+  assert result.stderr == 'error: standard output: No space left on device\n'
 
 
 def test_output_that_nobody_reads_ends_quietly():

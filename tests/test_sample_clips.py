@@ -315,6 +315,22 @@ def test_an_array_given_whole_is_told_its_prefix(tmp_path, name, hint):
     sample_clips.load(path, ['rgb'])
 
 
+@pytest.mark.parametrize(
+  'given', ['clip_rgb', 'clip_flow', 'clip_', 'clip_flow.npy', 'clip.npy']
+)
+def test_more_than_the_prefix_is_told_the_prefix(prefix, given):
+  pathlib.Path(f'{prefix}_flow.npy').unlink()
+  with pytest.raises(errors.InputError, match=r'which is --sample=/.*/clip$'):
+    sample_clips.load(prefix.with_name(given), ['rgb', 'flow'])
+
+
+def test_one_stream_that_is_missing_is_told_what_the_other_is_for(prefix):
+  pathlib.Path(f'{prefix}_flow.npy').unlink()
+  message = 'clip_flow.npy not found; .*clip_rgb.npy .* --eval_type=rgb$'
+  with pytest.raises(errors.InputError, match=message):
+    sample_clips.load(prefix, ['rgb', 'flow'])
+
+
 def test_a_folder_that_may_not_be_entered_is_named(tmp_path, monkeypatch):
   """Tests may run as a user who may enter all folders."""
   path = tmp_path / 'clip'

@@ -20,6 +20,17 @@ from two_stream.terminal import progress, stderr
 flags.disclaim_key_flags()
 
 
+def _report_exception(kind: Any, error: Any, trace: Any) -> None:
+  """Reports what nobody caught. Ctrl-C during the imports is no bug."""
+  if issubclass(kind, KeyboardInterrupt):
+    print('interrupted', file=sys.stderr)
+  else:
+    sys.__excepthook__(kind, error, trace)
+
+
+sys.excepthook = _report_exception
+
+
 class _PathParser(flags.ArgumentParser):
   """Makes paths absolute, from the folder in which the script was started."""
 
@@ -110,19 +121,12 @@ def run(main: Callable[[], int | None]) -> None:
       progress.make_room()
       print('interrupted', file=sys.stderr)
       return 130
-    except BrokenPipeError:
-      _drop_output()
-      return 128 + signal.SIGPIPE
     except OSError as error:
-      # If the error has a file name, the file is the user's: there is no space,
-      # no permission, a loop of links, or too long a name. The user learns
-      # nothing more from a traceback.
-      if error.errno == errno.ENOSPC and error.filename is None:
-        _drop_output()
-        _print_error(f'standard output: {error.strerror}')
-        return 1
       if error.filename is None:
-        raise
+        return _status_of_output(error)
+      # The file is the user's: there is no space, no permission, a loop of
+      # links, or too long a name. The user learns nothing more from a
+      # traceback.
       _print_error(f'{error.filename}: {error.strerror}')
       return 1
 
@@ -136,11 +140,33 @@ def _parse_flags(arguments: Sequence[str]) -> list[str]:
     The name of the program and the arguments that are no flags.
   """
   try:
-    return flags.FLAGS(list(arguments))
+    try:
+      return flags.FLAGS(list(arguments))
+    finally:
+      if sys.stdout is not None:
+        sys.stdout.flush()  # --help has printed something.
   except flags.Error as error:
     message = ' '.join(str(error).split())
     _print_error(f'{message.removesuffix(".")}; see --help')
     sys.exit(1)
+  except OSError as error:
+    sys.exit(_status_of_output(error))
+
+
+def _status_of_output(error: OSError) -> int:
+  """Tells why the output cannot be written; returns the exit status.
+
+  Raises:
+    OSError: the error, if it is not one of standard output.
+  """
+  if isinstance(error, BrokenPipeError):
+    _drop_output()
+    return 128 + signal.SIGPIPE
+  if error.errno == errno.ENOSPC and error.filename is None:
+    _drop_output()
+    _print_error(f'standard output: {error.strerror}')
+    return 1
+  raise error
 
 
 def _drop_output() -> None:

@@ -73,6 +73,7 @@ def load_each(
   channels = {stream: recipe.STREAMS[stream].channels for stream in streams}
   # A folder may have the same name as the arrays beside it.
   if not _exists(sample) or pathlib.Path(sample).is_dir():
+    _check_arrays(sample, streams)
     clips = {
       stream: _read_clip(f'{sample}_{stream}.npy', channels[stream])
       for stream in streams
@@ -91,6 +92,31 @@ def load_each(
     logging.warning('%s: %s', sample, note)
   for stream, clip in video.clips:
     yield stream, check(clip, channels[stream], sample)
+
+
+def _check_arrays(sample: files.PathLike, streams: Collection[str]) -> None:
+  """Raises InputError if an array of a sample is missing, with the remedy."""
+  paths = {stream: f'{sample}_{stream}.npy' for stream in recipe.STREAMS}
+  there = [stream for stream, path in paths.items() if _exists(path)]
+  missing = [paths[stream] for stream in streams if stream not in there]
+  if not missing:
+    return
+  if there:
+    raise errors.InputError(
+      f'{missing[0]} not found; {paths[there[0]]} alone is enough for '
+      f'--eval_type={there[0]}'
+    )
+  # The user may have given more of the name than the PREFIX.
+  prefix = re.sub(r'(_(rgb|flow)?)?(\.npy)?$', '', str(sample))
+  if any(_exists(f'{prefix}_{stream}.npy') for stream in recipe.STREAMS):
+    raise errors.InputError(
+      f'{sample}: no such video, and {missing[0]} not found; give the PREFIX '
+      f'of PREFIX_rgb.npy and PREFIX_flow.npy, which is --sample={prefix}'
+    )
+  raise errors.InputError(
+    f'{sample}: no such video, and {missing[0]} not found; --sample is a '
+    'video file, or the PREFIX of PREFIX_rgb.npy and PREFIX_flow.npy'
+  )
 
 
 def _warn_of_lengths(
@@ -204,13 +230,8 @@ def _read_clip(path: files.PathLike, channels: int) -> np.ndarray:
   The header is checked before memory is allocated for the values.
 
   Raises:
-    InputError: the file is missing or damaged, or contains no clip.
+    InputError: the file is damaged, or contains no clip.
   """
-  if not _exists(path):
-    raise errors.InputError(
-      f'{_prefix(path)}: no such video, and {path} not found; --sample is a '
-      'video file, or the PREFIX of PREFIX_rgb.npy and PREFIX_flow.npy'
-    )
   with files.open_to_read(path) as stream:
     shape, is_fortran, dtype = _read_header(stream, path)
     _check_kind(shape, dtype, channels, path)

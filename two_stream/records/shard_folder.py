@@ -136,7 +136,7 @@ class ShardFolder:
       for topic in now.keys() & old.keys():
         _refuse_change(path, topic, old[topic], now[topic])
       version = {shard_counts.VERSION_KEY: shard_counts.SCHEMA_VERSION}
-      self._write(path, json.dumps({**version, **old, **now}, indent=2) + '\n')
+      self._write(path, documents.to_json({**version, **old, **now}, 2) + '\n')
       self._write(self.folder / LABEL_MAP, label_map.to_text(class_names))
 
   def record_failures(

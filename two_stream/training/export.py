@@ -6,11 +6,10 @@ export/label_map.txt         directory, see data/README.md
 export/parameters.json       how the records were made
 """
 
-import json
 import logging
 import pathlib
 
-from two_stream import recipe
+from two_stream import documents, recipe
 from two_stream.datasets import label_map
 from two_stream.networks import checkpoints
 from two_stream.records import shard_folder
@@ -41,7 +40,7 @@ def write(
   if 'records' in description:
     training_folder.write(
       folder / shard_folder.PARAMETERS,
-      json.dumps(description['records'], indent=2) + '\n',
+      documents.to_json(description['records'], 2) + '\n',
     )
   stream = job.hyperparameters.stream
   start_from = 'imagenet' if description.get('init_checkpoint') else 'scratch'

@@ -46,3 +46,15 @@ def test_what_is_printed_and_what_is_counted_rank_alike(seed):
   best = [ranking.top_classes(row, names, 1)[0][2] for row in logits]
   counts = accuracy.confusion(logits, labels)
   assert counts[labels, best].all() and counts.sum() == 50
+
+
+@pytest.mark.parametrize('values', [[0, 1, 2], [0, np.nan, -np.inf], [-3e38]])
+@pytest.mark.parametrize('count', [1, 5, 40])
+def test_the_best_are_the_first_of_the_order(values, count):
+  """Equal logits, what is no number, and more classes than there are."""
+  logits = np.random.default_rng(0).choice(np.float32(values), [50, 30])
+  before = logits.copy()
+  np.testing.assert_array_equal(
+    ranking.best(logits, count), ranking.order(logits)[:, :count]
+  )
+  np.testing.assert_array_equal(logits, before)

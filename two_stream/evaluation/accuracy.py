@@ -55,7 +55,8 @@ def hits(
     [M, number of ks], for the M clips that have a label, in their order.
   """
   has_label = labels != schema.NO_LABEL
-  is_label = ranking.order(logits[has_label]) == labels[has_label, np.newaxis]
+  best = ranking.best(logits[has_label], max(ks))
+  is_label = best == labels[has_label, np.newaxis]
   return np.stack([is_label[:, :k].any(axis=-1) for k in ks], axis=-1)
 
 
@@ -93,7 +94,7 @@ def confusion(logits: np.ndarray, labels: np.ndarray) -> np.ndarray:
   """
   counts = np.zeros([logits.shape[-1]] * 2, int)
   has_label = labels != schema.NO_LABEL
-  answers = ranking.order(logits[has_label])[:, 0]
+  answers = ranking.best(logits[has_label], 1)[:, 0]
   np.add.at(counts, (labels[has_label], answers), 1)
   return counts
 

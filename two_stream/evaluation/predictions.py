@@ -67,7 +67,7 @@ def submission(ids: Sequence[str], logits: np.ndarray) -> str:
       raise errors.InputError(
         f'id {documents.quote(clip_id)} does not fit into id;1;2;3;4;5'
       )
-  best = ranking.order(logits)[:, :_MOST_CLASSES]
+  best = ranking.best(logits, _MOST_CLASSES)
   return ''.join(
     f'{clip_id};{";".join(map(str, row))}\n' for clip_id, row in zip(ids, best)
   )

@@ -23,6 +23,29 @@ def order(logits: np.ndarray) -> np.ndarray:
   return np.argsort(-logits, axis=-1, kind='stable')
 
 
+def best(logits: np.ndarray, count: int) -> np.ndarray:
+  """Returns the first classes of `order`, in much less time.
+
+  Args:
+    logits: float [..., classes].
+    count: how many classes to return at most.
+
+  Returns:
+    int [..., count], or [..., classes] if there are not so many.
+  """
+  count = min(count, logits.shape[-1])
+  if not np.isfinite(logits).all():
+    return order(logits)[..., :count]
+  rest = logits.copy()
+  columns = []
+  for _ in range(count):
+    # Of equal logits, argmax finds the one with the smallest index.
+    column = rest.argmax(axis=-1)
+    np.put_along_axis(rest, column[..., np.newaxis], -np.inf, axis=-1)
+    columns.append(column)
+  return np.stack(columns, axis=-1)
+
+
 def top_classes(
   logits: np.ndarray, names: Sequence[str], count: int
 ) -> list[tuple[np.floating, np.floating, str]]:

@@ -7,7 +7,7 @@ import small_networks
 
 from two_stream import errors
 from two_stream.evaluation import data_directory, network_classes
-from two_stream.records import shard_folder
+from two_stream.records import shard_folder, shard_parameters
 
 
 @pytest.fixture(name='data')
@@ -65,7 +65,7 @@ def test_without_a_label_map_the_records_digest_of_it_is_compared(
   records.mkdir()
   classes = {
     'number': 3,
-    'sha256': shard_folder.digest(['one', 'two', 'three']),
+    'sha256': shard_parameters.digest(['one', 'two', 'three']),
   }
   made = {
     'schema_version': 2,
@@ -74,7 +74,7 @@ def test_without_a_label_map_the_records_digest_of_it_is_compared(
   }
   (records / 'parameters.json').write_text(json.dumps(made))
   network_classes.names_for_records(data, 'rgb', networks, records)
-  classes['sha256'] = shard_folder.digest(['three', 'two', 'one'])
+  classes['sha256'] = shard_parameters.digest(['three', 'two', 'one'])
   (records / 'parameters.json').write_text(json.dumps(made))
   with pytest.raises(errors.InputError, match='is not the label_map.txt of'):
     network_classes.names_for_records(data, 'rgb', networks, records)

@@ -29,8 +29,13 @@ def make_folder(tmp_path):
   """What preprocessing leaves beside the shards: two videos failed."""
   folder = shard_folder.ShardFolder(tmp_path)
   folder.remember_parameters({'frames_per_second': 25}, ['a'], {'train': PLAN})
-  failures = [(sample, 'why') for sample in PLAN[1].samples[3:5]]
-  folder.record_failures(PLAN[1], failures)
+  folder.record_failures(
+    PLAN[1],
+    [
+      shard_counts.LackingVideo(sample, 'why')
+      for sample in PLAN[1].samples[3:5]
+    ],
+  )
   return tmp_path
 
 

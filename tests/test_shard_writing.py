@@ -7,6 +7,7 @@ from two_stream import errors
 from two_stream.datasets import data_set
 from two_stream.preprocessing import shard_writing, worker_pool
 from two_stream.records import (
+  shard_counts,
   schema,
   shard_counts,
   shard_folder,
@@ -57,7 +58,7 @@ def reasons(folder):
 
 
 def test_a_new_shard_has_its_samples_in_their_order(folder):
-  assert write(folder) == 0
+  assert len(write(folder)) == 0
   assert ids(folder) == [sample.id for sample in SHARD.samples]
   assert reasons(folder) == {}
 
@@ -70,7 +71,7 @@ def test_exactly_the_results_of_the_shard_are_taken(folder):
 
 def test_what_fails_is_left_out_and_remembered(folder):
   failing = SHARD.samples[1:3]
-  assert write(folder, failing) == 2
+  assert len(write(folder, failing)) == 2
   assert ids(folder) == [
     sample.id for sample in SHARD.samples if sample not in failing
   ]
@@ -90,7 +91,7 @@ def test_a_failure_is_remembered_before_the_shard_takes_its_name(
     record_failures(*arguments)
 
   monkeypatch.setattr(folder, 'record_failures', check_and_record)
-  assert write(folder, SHARD.samples[:1]) == 1
+  assert len(write(folder, SHARD.samples[:1])) == 1
   assert folder.path(SHARD).exists()
 
 
@@ -98,9 +99,9 @@ def test_an_extended_shard_is_the_one_without_failures(folder):
   write(folder)
   whole = folder.path(SHARD).read_bytes()
   write(folder, SHARD.samples[1:4])
-  assert extend(folder, SHARD.samples[2:3]) == 1
+  assert len(extend(folder, SHARD.samples[2:3])) == 1
   assert reasons(folder).keys() == {SHARD.samples[2].id}
-  assert extend(folder) == 0
+  assert len(extend(folder)) == 0
   assert folder.path(SHARD).read_bytes() == whole
   assert reasons(folder) == {}
 
@@ -109,7 +110,7 @@ def test_a_shard_is_left_alone_if_all_fails_again(folder):
   failing = SHARD.samples[1:3]
   write(folder, failing)
   before = folder.path(SHARD).stat()
-  assert extend(folder, failing) == 2
+  assert len(extend(folder, failing)) == 2
   assert folder.path(SHARD).stat() == before
   assert reasons(folder).keys() == {sample.id for sample in failing}
 
@@ -118,8 +119,8 @@ def test_a_run_killed_before_it_forgot_a_failure_is_continued(folder):
   """The shard has the record already; the file of failures still names it."""
   write(folder)
   whole = folder.path(SHARD).read_bytes()
-  folder.record_failures(SHARD, [(SHARD.samples[1], 'why')])
-  assert extend(folder) == 0
+  folder.record_failures(SHARD, [shard_counts.LackingVideo(SHARD.samples[1], 'why')])
+  assert len(extend(folder)) == 0
   assert folder.path(SHARD).read_bytes() == whole
   assert reasons(folder) == {}
 
@@ -131,7 +132,7 @@ def test_a_shard_with_a_strange_record_is_not_extended(folder, other):
   kept = tfrecords.serialize(result(SHARD.samples[0]))
   path = folder.path(SHARD)
   tfrecords.write_shard(path, [kept, strange])
-  folder.record_failures(SHARD, [(SHARD.samples[1], 'why')])
+  folder.record_failures(SHARD, [shard_counts.LackingVideo(SHARD.samples[1], 'why')])
   with pytest.raises(errors.InputError, match='remove it and run') as error:
     extend(folder)
   assert str(error.value).startswith(f'{path}: ')

@@ -9,6 +9,10 @@ class InputError(ValueError):
   """
 
 
+class MissingFileError(InputError):
+  """A file that is not there."""
+
+
 def printable(text: object) -> str:
   r"""Makes text safe to show that comes from the name or content of a file.
 

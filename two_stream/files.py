@@ -220,6 +220,8 @@ def open_to_read(
     descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
   except (OSError, ValueError) as error:  # ValueError: a NUL in the name.
     reason = getattr(error, 'strerror', None) or error
+    if isinstance(error, FileNotFoundError):
+      raise errors.MissingFileError(str(unreadable(path, reason))) from error
     raise unreadable(path, reason) from error
   try:
     if not stat.S_ISREG(os.fstat(descriptor).st_mode):

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from two_stream import errors, files
 from two_stream.evaluation import data_directory
 from two_stream.networks import checkpoints as checkpoint_layout
-from two_stream.records import shard_counts, shard_folder
+from two_stream.records import shard_counts, shard_folder, shard_parameters
 from two_stream.video import resampling
 
 
@@ -93,5 +93,5 @@ def _are_those_of_records(
   if pathlib.Path(records_dir, shard_folder.LABEL_MAP).exists():
     return shard_folder.read_class_names(records_dir) == class_names
   made_with = shard_counts.read_parameters(records_dir).get('classes', {})
-  digest = shard_folder.digest(class_names)
+  digest = shard_parameters.digest(class_names)
   return made_with.get('sha256', digest) == digest

@@ -11,14 +11,20 @@ from collections.abc import Iterator, Sequence
 from two_stream import errors, files
 from two_stream.datasets import data_set
 from two_stream.preprocessing import worker_pool
-from two_stream.records import schema, shard_folder, shards, tfrecords
+from two_stream.records import (
+  schema,
+  shard_counts,
+  shard_folder,
+  shards,
+  tfrecords,
+)
 
 Results = Iterator[schema.Record | worker_pool.Failure]
 
 
 def write_new(
   folder: shard_folder.ShardFolder, shard: shards.Shard, results: Results
-) -> int:
+) -> list[shard_counts.LackingVideo]:
   """Writes a whole shard.
 
   Args:
@@ -28,24 +34,24 @@ def write_new(
       taken.
 
   Returns:
-    How many of its samples failed.
+    The samples that have no record.
 
   Raises:
     InputError: the shard cannot be written.
   """
-  failures: list[tuple[data_set.Sample, str]] = []
+  lacking: list[shard_counts.LackingVideo] = []
 
   def examples() -> Iterator[bytes]:
     for sample, result in zip(shard.samples, results):
       if isinstance(result, worker_pool.Failure):
-        failures.append((sample, result.reason))
+        lacking.append(shard_counts.LackingVideo(sample, *result))
       else:
         yield tfrecords.serialize(result)
     # This must happen before the shard takes its name.
-    folder.record_failures(shard, failures)
+    folder.record_failures(shard, lacking)
 
   tfrecords.write_shard(folder.path(shard), examples())
-  return len(failures)
+  return lacking
 
 
 def extend(
@@ -53,7 +59,7 @@ def extend(
   shard: shards.Shard,
   samples: Sequence[data_set.Sample],
   results: Results,
-) -> int:
+) -> list[shard_counts.LackingVideo]:
   """Adds to a shard the samples that failed when it was written.
 
   The shard is copied, with each new record in the place that it would have had
@@ -66,16 +72,16 @@ def extend(
     results: those of these samples, in their order. Exactly so many are taken.
 
   Returns:
-    How many of the samples failed again.
+    Those of the samples that still have no record.
 
   Raises:
     InputError: the shard cannot be written, or has a record that does not
       belong there.
   """
-  failures, new = [], []
+  lacking, new = [], []
   for sample, result in zip(samples, results):
     if isinstance(result, worker_pool.Failure):
-      failures.append((sample, result.reason))
+      lacking.append(shard_counts.LackingVideo(sample, *result))
     else:
       new.append(tfrecords.serialize(result))
   if new:
@@ -88,8 +94,8 @@ def extend(
     # forgot the failure, the record is there twice. One of the two is kept.
     groups = itertools.groupby(merged, key=position)
     tfrecords.write_shard(path, (next(group) for _, group in groups))
-  folder.record_failures(shard, failures)
-  return len(failures)
+  folder.record_failures(shard, lacking)
+  return lacking
 
 
 def _position(

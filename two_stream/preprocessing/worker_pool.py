@@ -25,9 +25,15 @@ _START_ATTEMPTS = 3
 
 
 class Failure(NamedTuple):
-  """Why a task has no result, in one line."""
+  """Why a task has no result.
+
+  Attributes:
+    reason: one line.
+    is_missing: whether the reason is that a file is missing.
+  """
 
   reason: str
+  is_missing: bool = False
 
 
 @contextlib.contextmanager
@@ -229,7 +235,8 @@ def _attempt(function: Callable[[Any], Any], task: Any) -> Any:
   try:
     return function(task)
   except errors.InputError as error:
-    return Failure(_one_line(error))
+    is_missing = isinstance(error, errors.MissingFileError)
+    return Failure(_one_line(error), is_missing)
   except Exception as error:
     child_process.print_traceback()
     return Failure(_one_line(f'{type(error).__name__}: {error}'))

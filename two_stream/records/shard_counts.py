@@ -27,6 +27,20 @@ SCHEMA_VERSION = 2
 _OBJECTS = ('parameters', 'classes', *data_set.SPLITS)
 
 
+class LackingVideo(NamedTuple):
+  """A video that is not in its shard.
+
+  Attributes:
+    sample: which video.
+    reason: why, in one line.
+    is_missing: whether its file is missing. Otherwise the video has failed.
+  """
+
+  sample: data_set.Sample
+  reason: str
+  is_missing: bool = False
+
+
 class Expected(NamedTuple):
   """How many records a shard should have.
 
@@ -97,8 +111,9 @@ def read_failures(path: files.PathLike) -> list[dict[str, Any]]:
     path: a file of failures. Its name without the ending is the shard's.
 
   Returns:
-    An object of 'id', 'label', 'shard' and 'reason' for each video that is
-    missing. [] if there is no such file, because then none is missing.
+    An object of 'id', 'label', 'shard' and 'reason' for each video that the
+    shard lacks, with 'missing': true if the file of the video is missing. [] if
+    there is no such file, because then the shard lacks none.
 
   Raises:
     InputError: the file cannot be read, or is not as preprocessing writes it.

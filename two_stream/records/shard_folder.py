@@ -18,7 +18,6 @@ has lost some; see shard_counts.py.
 import contextlib
 import errno
 import fcntl
-import hashlib
 import json
 import logging
 import pathlib
@@ -27,7 +26,12 @@ from typing import Any
 
 from two_stream import documents, errors, files
 from two_stream.datasets import data_set, label_map
-from two_stream.records import framing, shard_counts, shards
+from two_stream.records import (
+  framing,
+  shard_counts,
+  shard_parameters,
+  shards,
+)
 
 FAILURES = 'failures.jsonl'
 LABEL_MAP = 'label_map.txt'
@@ -124,9 +128,9 @@ class ShardFolder:
       'parameters': parameters,
       'classes': {
         'number': len(class_names),
-        'sha256': digest(list(class_names)),
+        'sha256': shard_parameters.digest(list(class_names)),
       },
-      **{split: _fingerprint(plan) for split, plan in plans.items()},
+      **{split: shard_parameters.fingerprint(plan) for split, plan in plans.items()},
     }
     path = self.folder / PARAMETERS
     with self._alone():
@@ -134,19 +138,19 @@ class ShardFolder:
       if not old and next(self.folder.glob('*.tfrecord'), None):
         raise errors.InputError(f'{path}: is missing; copy it back')
       for topic in now.keys() & old.keys():
-        _refuse_change(path, topic, old[topic], now[topic])
+        shard_parameters.refuse_change(path, topic, old[topic], now[topic])
       version = {shard_counts.VERSION_KEY: shard_counts.SCHEMA_VERSION}
       self._write(path, documents.to_json({**version, **old, **now}, 2) + '\n')
       self._write(self.folder / LABEL_MAP, label_map.to_text(class_names))
 
   def record_failures(
-    self, shard: shards.Shard, failures: Iterable[tuple[data_set.Sample, str]]
+    self, shard: shards.Shard, lacking: Iterable[shard_counts.LackingVideo]
   ) -> None:
     """Remembers which videos a shard lacks.
 
     Args:
       shard: the shard.
-      failures: (sample, reason) for each sample that the shard lacks.
+      lacking: those videos.
     """
     path = self._failures(shard)
     entries = [
@@ -155,8 +159,9 @@ class ShardFolder:
         'label': sample.label,
         'shard': shard.name,
         'reason': reason,
+        **({'missing': True} if is_missing else {}),
       }
-      for sample, reason in failures
+      for sample, reason, is_missing in lacking
     ]
     if not entries:
       path.unlink(missing_ok=True)
@@ -219,10 +224,13 @@ class ShardFolder:
         self.folder / f'{name}.tfrecord',
         problem,
       )
+    lacking = [entry for name in framings for entry in failures.get(name, ())]
+    missing = sum('missing' in entry for entry in lacking)
     return {
       'videos': fingerprint['videos'],
       'clips': sum(len(found.offsets) for found in framings.values()),
-      'failed': sum(len(failures.get(name, ())) for name in framings),
+      'missing': missing,
+      'failed': len(lacking) - missing,
       'shards': num_shards,
       'shards_written': len(framings),
     }
@@ -294,7 +302,7 @@ def read_class_names(folder: files.PathLike) -> list[str]:
   """
   path = pathlib.Path(folder, LABEL_MAP)
   names = label_map.read(path)
-  found = digest(names)
+  found = shard_parameters.digest(names)
   made_with = shard_counts.read_parameters(folder).get('classes', {})
   if made_with.get('sha256', found) != found:
     raise errors.InputError(
@@ -302,49 +310,3 @@ def read_class_names(folder: files.PathLike) -> list[str]:
       'preprocessing again, it writes the file again'
     )
   return names
-
-
-def _fingerprint(plan: Sequence[shards.Shard]) -> dict[str, Any]:
-  """Describes what a split must keep for its shards to stay the same."""
-  samples = [_identity(sample) for shard in plan for sample in shard.samples]
-  return {
-    'videos': len(samples),
-    'shards': len(plan),
-    'sha256': digest(samples),
-  }
-
-
-def _identity(sample: data_set.Sample) -> list[Any]:
-  """Lists what tells a sample from others, for the fingerprint of its split.
-
-  Folders are recognized by this list, so it must stay as it is for samples that
-  are whole videos. The path is no part of it: a file may be moved.
-  """
-  if sample.start is None and sample.end is None:
-    return [sample.id, sample.label]
-  return [sample.id, sample.label, sample.start, sample.end]
-
-
-def _refuse_change(
-  path: pathlib.Path, topic: str, old: Mapping[str, Any], new: Mapping[str, Any]
-) -> None:
-  """Raises InputError if a topic of parameters.json is another than before."""
-  changes = [
-    f'{key} was {old.get(key)!r} and is {new.get(key)!r} now'
-    for key in {**old, **new}
-    if old.get(key) != new.get(key) and key != 'sha256'
-  ]
-  if not changes and old.get('sha256') != new.get('sha256'):
-    changes = ['other names, labels or another order (sha256)']
-  if changes:
-    flag = ', see --shard_size' if 'shards' in old and 'shards' in new else ''
-    raise errors.InputError(
-      f'{path}: the shards were made otherwise ({topic}: '
-      f'{", ".join(changes)}{flag}); choose another --output_dir, or the '
-      'settings and files from before'
-    )
-
-
-def digest(values: Sequence[Any]) -> str:
-  """Returns the digest of class names or samples, 64 hexadecimal digits."""
-  return hashlib.sha256(json.dumps(values).encode()).hexdigest()

@@ -25,7 +25,7 @@ def scripts() -> list[str]:
 
 @functools.cache
 def flags_of(script: str) -> set[str]:
-  """The flags that a file defines.
+  """The flags that a file defines, or adopts from a module.
 
   Args:
     script: path of the file, relative to the checkout.
@@ -38,6 +38,9 @@ def flags_of(script: str) -> set[str]:
     if isinstance(node, ast.Call) and node.args:
       kind = getattr(node.func, 'attr', '')
       name = getattr(node.args[0], 'value', None)
+      if kind == 'adopt_module_key_flags':
+        (module,) = (ROOT / 'two_stream').rglob(f'{node.args[0].id}.py')
+        found |= flags_of(str(module.relative_to(ROOT)))
       if kind.upper().startswith('DEFINE_') and isinstance(name, str):
         found.add(f'--{name}')
         if kind in {'DEFINE_bool', 'DEFINE_boolean'}:

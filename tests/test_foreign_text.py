@@ -13,7 +13,6 @@ import fuzzing
 import pytest
 from hypothesis import strategies as st
 
-import preprocess_ssv2
 from two_stream import documents, errors, recipe
 from two_stream.cluster import cluster_task, tf_config
 from two_stream.datasets import (
@@ -23,7 +22,7 @@ from two_stream.datasets import (
   something_something,
 )
 from two_stream.evaluation import data_directory
-from two_stream.preprocessing import task_share
+from two_stream.preprocessing import job_flags, task_share
 from two_stream.video import resampling
 
 FEW = 100
@@ -316,7 +315,7 @@ READERS = {
     recipe.parse_learning_rates, schedules(), check_rates, 60_000
   ),
   '--fps': Reader(
-    preprocess_ssv2.frames_per_second_from_flag,
+    job_flags.frames_per_second_from_flag,
     st.one_of(st.integers(0, 2000).map(str), fuzzing.texts()),
     check_frame_rate,
     100_000,

@@ -15,7 +15,6 @@ import programs
 import pytest
 import small_videos
 
-import preprocess_ssv2
 from two_stream import errors
 from two_stream.datasets import label_map, something_something
 from two_stream.preprocessing import clip_settings, many_videos, task_share
@@ -195,7 +194,8 @@ def test_bad_videos_cost_only_themselves(good, tmp_path, capfd):
     job, encode=pool_tasks.encode_or_misbehave
   )
   assert num_failed == len(reasons)
-  assert summary['splits']['train']['failed'] == len(reasons)
+  assert summary['splits']['train']['failed'] == len(reasons) - 1
+  assert summary['splits']['train']['missing'] == 1
   assert summary['splits']['train']['clips'] == NUM_GOOD
   clips = clips_of(job.output_dir, 'train')
   assert set(clips) == {str(i) for i in range(NUM_GOOD)}
@@ -285,6 +285,7 @@ def test_the_summary_counts_the_records_that_are_there(good, tmp_path, caplog):
   assert summary['splits']['train'] == {
     'videos': 6,
     'clips': 5,
+    'missing': 0,
     'failed': 0,
     'shards': 2,
     'shards_written': 2,
@@ -546,18 +547,3 @@ def test_a_wrong_flag_is_one_line(good, tmp_path, flag, message):
   assert message in result.stderr
   assert len(result.stderr.splitlines()) == 1
   assert not (tmp_path / 'records').exists()
-
-
-@pytest.mark.parametrize('fps', ['12', '1', '1000', 'native'])
-def test_a_frame_rate_is_a_number_or_native(fps):
-  expected = None if fps == 'native' else int(fps)
-  assert preprocess_ssv2.frames_per_second_from_flag(fps) == expected
-
-
-@pytest.mark.parametrize(
-  'fps',
-  ['', '0', '-1', '1001', '012', '\u0661\u0662', '1_2', '2.5', '9' * 5000],
-)
-def test_a_frame_rate_that_is_none_is_refused(fps):
-  with pytest.raises(errors.InputError, match='^--fps: '):
-    preprocess_ssv2.frames_per_second_from_flag(fps)

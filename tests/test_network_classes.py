@@ -7,7 +7,7 @@ import small_networks
 
 from two_stream import errors
 from two_stream.evaluation import data_directory, network_classes
-from two_stream.records import shard_folder, shard_parameters
+from two_stream.records import shard_parameters
 
 
 @pytest.fixture(name='data')

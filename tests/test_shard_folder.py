@@ -40,7 +40,9 @@ def write_records(folder, shard, count):
 def test_a_shard_lacks_what_failed(folder, plan):
   shard = plan[0]
   assert folder.lacking(shard) == []
-  folder.record_failures(shard, [shard_counts.LackingVideo(shard.samples[3], 'why')])
+  folder.record_failures(
+    shard, [shard_counts.LackingVideo(shard.samples[3], 'why')]
+  )
   assert folder.lacking(shard) == [shard.samples[3]]
   folder.record_failures(shard, [])
   assert folder.lacking(shard) == []
@@ -49,7 +51,9 @@ def test_a_shard_lacks_what_failed(folder, plan):
 def test_a_reason_with_a_name_that_is_no_text_can_be_read_again(folder, plan):
   shard = plan[0]
   reason = os.fsdecode(b'x\xff/3.webm: why')
-  folder.record_failures(shard, [shard_counts.LackingVideo(shard.samples[3], reason)])
+  folder.record_failures(
+    shard, [shard_counts.LackingVideo(shard.samples[3], reason)]
+  )
   assert folder.lacking(shard) == [shard.samples[3]]
   folder.summarize({})
   assert '/3.webm: why' in (folder.folder / 'failures.jsonl').read_text()
@@ -65,13 +69,15 @@ def test_a_shard_with_fewer_records_than_it_should_have_is_damaged(
     plan[0].name: 'has 33 records instead of 34',
     plan[1].name: 'has 0 records instead of 34',
   }
-  folder.record_failures(plan[0], [shard_counts.LackingVideo(plan[0].samples[3], 'why')])
+  folder.record_failures(
+    plan[0], [shard_counts.LackingVideo(plan[0].samples[3], 'why')]
+  )
   assert list(folder.damaged(plan)) == [plan[1].name]
 
 
 def test_the_summary_counts_what_is_there(folder, plan):
   write_records(folder, plan[0], 34)
-  write_records(folder, plan[1], 33)
+  write_records(folder, plan[1], 32)
   failed, missing = plan[1].samples[5:7]
   folder.record_failures(
     plan[1],
@@ -85,7 +91,7 @@ def test_the_summary_counts_what_is_there(folder, plan):
   assert summary['versions'] == {'numpy': '2'}
   assert summary['splits']['train'] == {
     'videos': 101,
-    'clips': 67,
+    'clips': 66,
     'missing': 1,
     'failed': 1,
     'shards': 3,
@@ -100,7 +106,14 @@ def test_the_summary_counts_what_is_there(folder, plan):
       'label': failed.label,
       'shard': plan[1].name,
       'reason': 'why',
-    }
+    },
+    {
+      'id': missing.id,
+      'label': missing.label,
+      'shard': plan[1].name,
+      'reason': 'not there',
+      'missing': True,
+    },
   ]
   path = folder.folder / shard_folder.LABEL_MAP
   assert label_map.read(path) == ['a', 'b']

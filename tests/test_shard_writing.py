@@ -7,7 +7,6 @@ from two_stream import errors
 from two_stream.datasets import data_set
 from two_stream.preprocessing import shard_writing, worker_pool
 from two_stream.records import (
-  shard_counts,
   schema,
   shard_counts,
   shard_folder,
@@ -119,7 +118,9 @@ def test_a_run_killed_before_it_forgot_a_failure_is_continued(folder):
   """The shard has the record already; the file of failures still names it."""
   write(folder)
   whole = folder.path(SHARD).read_bytes()
-  folder.record_failures(SHARD, [shard_counts.LackingVideo(SHARD.samples[1], 'why')])
+  folder.record_failures(
+    SHARD, [shard_counts.LackingVideo(SHARD.samples[1], 'why')]
+  )
   assert len(extend(folder)) == 0
   assert folder.path(SHARD).read_bytes() == whole
   assert reasons(folder) == {}
@@ -132,7 +133,9 @@ def test_a_shard_with_a_strange_record_is_not_extended(folder, other):
   kept = tfrecords.serialize(result(SHARD.samples[0]))
   path = folder.path(SHARD)
   tfrecords.write_shard(path, [kept, strange])
-  folder.record_failures(SHARD, [shard_counts.LackingVideo(SHARD.samples[1], 'why')])
+  folder.record_failures(
+    SHARD, [shard_counts.LackingVideo(SHARD.samples[1], 'why')]
+  )
   with pytest.raises(errors.InputError, match='remove it and run') as error:
     extend(folder)
   assert str(error.value).startswith(f'{path}: ')

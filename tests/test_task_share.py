@@ -50,3 +50,23 @@ def test_the_flags_come_before_slurm():
   assert task_share.find(5, None, environment) == (5, 8)
   with pytest.raises(errors.InputError, match='task_index: 3 of 2'):
     task_share.find(None, 2, environment)
+
+
+def test_the_share_of_the_work_comes_from_kubernetes():
+  assert task_share.find(None, 8, {'JOB_COMPLETION_INDEX': '3'}) == (3, 8)
+  assert task_share.find(2, 8, {'JOB_COMPLETION_INDEX': '3'}) == (2, 8)
+
+
+@pytest.mark.parametrize(
+  ('index', 'num_tasks', 'message'),
+  [
+    ('3', None, '--num_tasks: JOB_COMPLETION_INDEX is 3, .* completions'),
+    ('0', None, '--num_tasks: JOB_COMPLETION_INDEX is 0, .* completions'),
+    ('8', 8, 'task_index: 8 of 8'),
+    ('x', 8, 'JOB_COMPLETION_INDEX: .* whole number'),
+    ('-1', 8, 'JOB_COMPLETION_INDEX: .* whole number'),
+  ],
+)
+def test_a_pod_without_a_share_is_refused(index, num_tasks, message):
+  with pytest.raises(errors.InputError, match=message):
+    task_share.find(None, num_tasks, {'JOB_COMPLETION_INDEX': index})

@@ -187,7 +187,10 @@ def errors_of_writing(
 
 def unreadable(path: PathLike, reason: object) -> errors.InputError:
   """Makes the error of a file that cannot be read, for the caller to raise."""
-  return errors.InputError(f'{path}: cannot be read: {reason}')
+  is_missing = isinstance(reason, FileNotFoundError)
+  kind = errors.MissingFileError if is_missing else errors.InputError
+  words = getattr(reason, 'strerror', None) or reason
+  return kind(f'{path}: cannot be read: {words}')
 
 
 def sync(path: PathLike) -> None:
@@ -219,10 +222,7 @@ def open_to_read(
     # Without O_NONBLOCK, opening a FIFO would wait for a writer.
     descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
   except (OSError, ValueError) as error:  # ValueError: a NUL in the name.
-    reason = getattr(error, 'strerror', None) or error
-    if isinstance(error, FileNotFoundError):
-      raise errors.MissingFileError(str(unreadable(path, reason))) from error
-    raise unreadable(path, reason) from error
+    raise unreadable(path, error) from error
   try:
     if not stat.S_ISREG(os.fstat(descriptor).st_mode):
       raise unreadable(path, 'it is not a regular file')

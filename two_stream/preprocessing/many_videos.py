@@ -6,12 +6,11 @@ shard at a time, so a shard's bytes do not depend on the number of workers, and
 a kill costs only the shard that is being written.
 """
 
-import collections
 import dataclasses
+import glob
 import pathlib
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from types import TracebackType
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from two_stream import cli, errors, files
@@ -20,11 +19,11 @@ from two_stream.preprocessing import (
   clip_settings,
   distinct_frames,
   one_video,
+  progress_of_videos,
   task_share,
   worker_pool,
 )
-from two_stream.records import schema, shard_folder, shards
-from two_stream.terminal import progress
+from two_stream.records import schema, shard_counts, shard_folder, shards
 
 SHARD_SIZE = 64
 VIDEO_TIMEOUT = 600.0
@@ -89,7 +88,8 @@ def run(
 
   Returns:
     (the summary of the output folder, see `ShardFolder.summarize`; how many
-    videos of this task failed).
+    videos of this task failed, without those that are missing if that is
+    normal for the data set).
 
   Raises:
     InputError: a file or folder cannot be used, the output folder was made
@@ -132,7 +132,8 @@ def _check_videos(videos_dir: files.PathLike, videos: data_set.DataSet) -> None:
   ]
   # A sample's path a/b.webm becomes the pattern */*.webm.
   patterns = {
-    (len(path.parts) - 1) * '*/' + f'*{path.suffix}' for path in paths
+    (len(path.parts) - 1) * '*/' + f'*{glob.escape(path.suffix)}'
+    for path in paths
   }
   if paths and not any(
     next(folder.glob(pattern), None) is not None for pattern in patterns
@@ -177,8 +178,10 @@ def _finish(
   from two_stream.preprocessing import shard_writing  # noqa: PLC0415
 
   index_of = {name: i for i, name in enumerate(job.data_set.class_names)}
-  sources = (_source(job, sample, index_of) for sample in samples)
-  num_failed = 0
+  sources = (
+    source(job, sample, index_of.get(sample.label or '')) for sample in samples
+  )
+  lacking: list[shard_counts.LackingVideo] = []
   with (
     worker_pool.worker_pool(
       encode,
@@ -186,83 +189,40 @@ def _finish(
       job.video_timeout,
       distinct_frames.use_one_thread,
     ) as pool,
-    ProgressOfVideos(len(samples)) as bar,
+    progress_of_videos.ProgressOfVideos(len(samples)) as bar,
   ):
     results = bar.follow(pool.map(sources))
     for each in unfinished:
       if each.is_extended:
-        num_failed += shard_writing.extend(
+        lacking += shard_writing.extend(
           folder, each.shard, each.samples, results
         )
       else:
-        num_failed += shard_writing.write_new(folder, each.shard, results)
-  return num_failed
+        lacking += shard_writing.write_new(folder, each.shard, results)
+  return sum(
+    not (video.is_missing and job.data_set.lacks_videos) for video in lacking
+  )
 
 
-def _source(
-  job: PreprocessingJob, sample: data_set.Sample, index_of: Mapping[str, int]
+def source(
+  job: PreprocessingJob, sample: data_set.Sample, label_index: int | None
 ) -> one_video.Source:
+  """Describes one sample for a worker process.
+
+  Args:
+    job: the job.
+    sample: the sample.
+    label_index: the index of its label; None if there is none.
+  """
   return one_video.Source(
     videos_dir=str(job.videos_dir),
     sample=sample,
-    label_index=None if sample.label is None else index_of.get(sample.label),
+    label_index=label_index,
     data_set_name=job.data_set.name,
     settings=job.settings,
     keep_truncated=job.keep_truncated,
     follow_links=job.follow_links,
   )
-
-
-class ProgressOfVideos:
-  """A bar on stderr: videos/s, flows/s, and the time that is left."""
-
-  def __init__(self, num_videos: int):
-    self._bar = progress.bar(
-      total=num_videos,
-      unit='video',
-      bar_format='{l_bar}{bar}| {n_fmt}/{total_fmt} videos '
-      '[{elapsed} gone, {remaining} left{postfix}]',
-    )
-    self._num_flows = 0
-    self._num_failed = 0
-    self._notes: collections.Counter[str] = collections.Counter()
-
-  def __enter__(self) -> 'ProgressOfVideos':
-    return self
-
-  def __exit__(
-    self,
-    kind: type[BaseException] | None,
-    error: BaseException | None,
-    traceback: TracebackType | None,
-  ) -> None:
-    self._bar.close()
-    for note, count in self._notes.most_common():
-      _report(f'{count} videos: {note}')
-
-  def follow(
-    self, results: Iterator[schema.Record | worker_pool.Failure]
-  ) -> Iterator[schema.Record | worker_pool.Failure]:
-    """Yields the results and counts them."""
-    for result in results:
-      if isinstance(result, worker_pool.Failure):
-        self._num_failed += 1
-      else:
-        flows = result.feature_lists.get(schema.FLOW_ENCODED, [])
-        self._num_flows += len(flows)
-        self._notes.update(schema.notes(result))
-      self._show()
-      yield result
-
-  def _show(self) -> None:
-    videos = self._bar.n + 1
-    seconds = max(self._bar.format_dict['elapsed'], 1e-3)
-    self._bar.set_postfix_str(
-      f'{videos / seconds:.2f} videos/s, {self._num_flows / seconds:.1f} '
-      f'flows/s, {self._num_failed} failed',
-      refresh=False,
-    )
-    self._bar.update()
 
 
 def _report(message: str) -> None:

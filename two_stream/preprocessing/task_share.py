@@ -1,13 +1,17 @@
 """Which share of the shards is this task's, when many tasks share the work.
 
 A task is told by the flags --task_index and --num_tasks, or by the environment
-of a Slurm job array.
+of a Slurm job array or of a Kubernetes Indexed Job.
 """
 
 from collections.abc import Mapping
 from typing import NamedTuple
 
 from two_stream import documents, errors
+
+# Kubernetes sets it in the pods of an Indexed Job:
+# https://kubernetes.io/docs/concepts/workloads/controllers/job/#completion-mode
+_INDEX_OF_POD = 'JOB_COMPLETION_INDEX'
 
 
 class TaskShare(NamedTuple):
@@ -30,17 +34,28 @@ def find(
   """Finds the share of this task.
 
   Args:
-    task_index: from the flag; None to take it from Slurm's job array.
-    num_tasks: from the flag; None to take it from Slurm's job array.
-    environment: the environment variables. Without a job array, all of the
-      work is this task's.
+    task_index: from the flag; None to take it from the environment.
+    num_tasks: from the flag; None to take it from the environment.
+    environment: the environment variables. If they tell of no share, all of
+      the work is this task's.
 
   Returns:
     The share.
 
   Raises:
-    InputError: a variable is no whole number, or there is no such task.
+    InputError: a variable is no whole number, there is no such task, or a pod
+      knows its index and not the number of tasks.
   """
+  if _INDEX_OF_POD in environment and task_index is None:
+    task_index = documents.whole_number(
+      environment[_INDEX_OF_POD], _INDEX_OF_POD
+    )
+    if num_tasks is None:
+      raise errors.InputError(
+        f'--num_tasks: {_INDEX_OF_POD} is {task_index}, and Kubernetes does '
+        'not tell the number of tasks; give the number of completions of the '
+        'Job'
+      )
   of_slurm = _from_slurm(environment)
   index = of_slurm.task_index if task_index is None else task_index
   count = of_slurm.num_tasks if num_tasks is None else num_tasks

@@ -130,7 +130,10 @@ class ShardFolder:
         'number': len(class_names),
         'sha256': shard_parameters.digest(list(class_names)),
       },
-      **{split: shard_parameters.fingerprint(plan) for split, plan in plans.items()},
+      **{
+        split: shard_parameters.fingerprint(plan)
+        for split, plan in plans.items()
+      },
     }
     path = self.folder / PARAMETERS
     with self._alone():

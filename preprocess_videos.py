@@ -184,11 +184,11 @@ def describe(
 
 def table(splits: Mapping[str, Mapping[str, Any]]) -> list[str]:
   """Formats the counts of the output folder, see `ShardFolder.summarize`."""
-  rows = [('split', 'listed', 'records', 'missing', 'failed', 'shards')]
+  rows = [['split', 'listed', 'records', 'missing', 'failed', 'shards']]
   for split, counts in splits.items():
     numbers = (counts[key] for key in ('videos', 'clips', 'missing', 'failed'))
     shards = f'{counts["shards_written"]} of {counts["shards"]}'
-    rows.append((split, *map(str, numbers), shards))
+    rows.append([split, *map(str, numbers), shards])
   return inventory.aligned(rows)
 
 

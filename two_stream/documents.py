@@ -60,7 +60,7 @@ def read_text(path: files.PathLike, max_bytes: int | None = None) -> str:
     try:
       content = stream.read(max_bytes + 1)
     except OSError as error:
-      raise files.unreadable(path, error) from error
+      raise errors.unreadable(path, error) from error
   if len(content) > max_bytes:
     raise errors.InputError(
       f'{path}: larger than {max_bytes >> 20} MiB, which no file of its kind is'

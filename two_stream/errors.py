@@ -13,6 +13,19 @@ class MissingFileError(InputError):
   """A file that is not there."""
 
 
+def unreadable(path: object, reason: object) -> InputError:
+  """Makes the error of a file that cannot be read, for the caller to raise.
+
+  Args:
+    path: the file.
+    reason: words, or the exception.
+  """
+  is_missing = isinstance(reason, FileNotFoundError)
+  kind = MissingFileError if is_missing else InputError
+  words = getattr(reason, 'strerror', None) or reason
+  return kind(f'{path}: cannot be read: {words}')
+
+
 def printable(text: object) -> str:
   r"""Makes text safe to show that comes from the name or content of a file.
 

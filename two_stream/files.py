@@ -185,14 +185,6 @@ def errors_of_writing(
     ) from error
 
 
-def unreadable(path: PathLike, reason: object) -> errors.InputError:
-  """Makes the error of a file that cannot be read, for the caller to raise."""
-  is_missing = isinstance(reason, FileNotFoundError)
-  kind = errors.MissingFileError if is_missing else errors.InputError
-  words = getattr(reason, 'strerror', None) or reason
-  return kind(f'{path}: cannot be read: {words}')
-
-
 def sync(path: PathLike) -> None:
   """Flushes a file, or the names in a folder, to the disk."""
   descriptor = os.open(path, os.O_RDONLY)
@@ -222,10 +214,10 @@ def open_to_read(
     # Without O_NONBLOCK, opening a FIFO would wait for a writer.
     descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
   except (OSError, ValueError) as error:  # ValueError: a NUL in the name.
-    raise unreadable(path, error) from error
+    raise errors.unreadable(path, error) from error
   try:
     if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-      raise unreadable(path, 'it is not a regular file')
+      raise errors.unreadable(path, 'it is not a regular file')
     if inside is not None:
       # The real path of the open file. Its name may lead elsewhere by now.
       target = pathlib.Path(f'/proc/self/fd/{descriptor}').readlink()

@@ -34,7 +34,7 @@ def digest(*paths: files.PathLike) -> str:
         while chunk := stream.read(_CHUNK):
           one.update(chunk)
       except OSError as error:
-        raise files.unreadable(path, error) from error
+        raise errors.unreadable(path, error) from error
     total.update(one.digest())  # Of fixed length, to tell where files end.
   return total.hexdigest()
 

@@ -146,7 +146,7 @@ def _exists(path: files.PathLike) -> bool:
   except (FileNotFoundError, NotADirectoryError):
     return False
   except OSError as error:
-    raise files.unreadable(path, error.strerror) from None
+    raise errors.unreadable(path, error.strerror) from None
   return True
 
 

@@ -75,7 +75,7 @@ def cost_of(source: one_video.Source) -> Cost:
   begin = time.process_time()
   whole = one_video.encode_video(_with(source, streams=('rgb',)))
   seconds = time.process_time() - begin
-  num_bytes = _size(whole, schema.RGB_ENCODED)
+  num_bytes = float(_size(whole, schema.RGB_ENCODED))
   if 'flow' in how.streams:
     begin = time.process_time()
     part = one_video.encode_video(_with(source, max_seconds=1.0))

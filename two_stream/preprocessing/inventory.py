@@ -57,7 +57,7 @@ def take(
 
 def table(inventories: Mapping[str, Inventory]) -> list[str]:
   """Formats the counts of all splits as lines of text."""
-  rows = [('split', 'listed', 'there', 'missing', 'without a label')]
+  rows = [['split', 'listed', 'there', 'missing', 'without a label']]
   for split, found in inventories.items():
     counts = (
       found.num_listed,
@@ -65,7 +65,7 @@ def table(inventories: Mapping[str, Inventory]) -> list[str]:
       found.num_missing,
       found.num_unlabelled,
     )
-    rows.append((split, *map(str, counts)))
+    rows.append([split, *map(str, counts)])
   return aligned(rows)
 
 

@@ -99,7 +99,7 @@ def scan(path: files.PathLike) -> Framing:
         offsets.append(end)
         end += _HEADER.size + length + _TRAILER
     except OSError as error:
-      raise files.unreadable(path, error) from error
+      raise errors.unreadable(path, error) from error
   return Framing(offsets, None)
 
 
@@ -123,7 +123,7 @@ def read(path: files.PathLike, offset: int) -> bytes:
       if length is not None:
         return os.pread(stream.fileno(), length, offset + _HEADER.size)
     except OSError as error:
-      raise files.unreadable(path, error) from error
+      raise errors.unreadable(path, error) from error
   raise errors.InputError(f'{path}: no record begins at byte {offset}')
 
 

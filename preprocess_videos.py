@@ -23,7 +23,7 @@ reason; 1 if the program had to stop.
 import os
 import pathlib
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from absl import flags
@@ -136,8 +136,13 @@ def main() -> int:
     return 0
   summary, num_failed = many_videos.run(job)
   print('\n'.join(table(summary['splits'])))
-  if num_failed:
-    print(f'{FLAGS.output_dir}/failures.jsonl names the failed videos')
+  if any(
+    counts['missing'] + counts['failed']
+    for counts in summary['splits'].values()
+  ):
+    print(
+      f'{FLAGS.output_dir}/failures.jsonl names the missing and failed ones'
+    )
   return SOME_FAILED if num_failed else 0
 
 
@@ -155,6 +160,7 @@ def request_from_flags() -> data_set.Request:
     class_names=FLAGS.label_map and label_map.read(FLAGS.label_map),
     validation_share=FLAGS.validation_share,
     seed=FLAGS.seed,
+    follow_links=FLAGS.follow_links,
   )
 
 
@@ -171,7 +177,8 @@ def describe(
   videos = job.data_set
   found = inventory.take(job.videos_dir, videos)
   lines = [
-    f'{videos.name}: {len(videos.class_names)} classes in {videos.class_order}',
+    f'{videos.name}: {len(videos.class_names)} classes in '
+    f'{_name_order(videos.class_names)}',
     *inventory.table(found),
   ]
   parameters = pathlib.Path(job.output_dir, shard_folder.PARAMETERS)
@@ -180,6 +187,15 @@ def describe(
     costs = forecast.measure(job, present)
     lines.append(forecast.describe(costs, job, len(present)))
   return lines
+
+
+def _name_order(class_names: Sequence[str]) -> str:
+  """Returns the words for the order of the classes."""
+  if FLAGS.label_map:
+    return 'the order of the label map'
+  if list(class_names) == sorted(class_names):
+    return 'alphabetical order'
+  return 'the order of the data set'
 
 
 def table(splits: Mapping[str, Mapping[str, Any]]) -> list[str]:

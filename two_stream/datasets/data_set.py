@@ -53,7 +53,6 @@ class DataSet:
     name: what records call the data set, in letters, digits and underscores.
     class_names: the names in the order of the class indices, none twice.
     splits: name of a split, one of `SPLITS` -> its samples.
-    class_order: the words for the order of the classes, for the user.
     frames_per_second_of_frames: the rate of samples that are folders of frames,
       where the data set tells it.
     lacks_videos: whether it is normal that some videos are missing. Otherwise a
@@ -63,7 +62,6 @@ class DataSet:
   name: str
   class_names: Sequence[str]
   splits: Mapping[str, Sequence[Sample]]
-  class_order: str = 'the order of the data set'
   frames_per_second_of_frames: float | None = None
   lacks_videos: bool = False
 

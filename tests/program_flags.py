@@ -2,6 +2,7 @@
 
 import ast
 import functools
+import re
 import shlex
 
 import programs
@@ -34,18 +35,23 @@ def flags_of(script: str) -> set[str]:
     A set such as {'--evaluator', '--noevaluator', '--num_ps'}.
   """
   found = set()
-  for node in ast.walk(ast.parse((ROOT / script).read_text())):
+  for node in ast.walk(ast.parse(source_of(script))):
     if isinstance(node, ast.Call) and node.args:
       kind = getattr(node.func, 'attr', '')
       name = getattr(node.args[0], 'value', None)
-      if kind == 'adopt_module_key_flags':
-        (module,) = (ROOT / 'two_stream').rglob(f'{node.args[0].id}.py')
-        found |= flags_of(str(module.relative_to(ROOT)))
       if kind.upper().startswith('DEFINE_') and isinstance(name, str):
         found.add(f'--{name}')
         if kind in {'DEFINE_bool', 'DEFINE_boolean'}:
           found.add(f'--no{name}')
   return found
+
+
+def source_of(script: str) -> str:
+  """Returns the source of a script and of the modules whose flags it adopts."""
+  text = (ROOT / script).read_text()
+  names = re.findall(r'adopt_module_key_flags\((\w+)\)', text)
+  paths = (next((ROOT / 'two_stream').rglob(f'{name}.py')) for name in names)
+  return text + ''.join(path.read_text() for path in paths)
 
 
 def programs_of(command: str) -> list[tuple[str, list[str]]]:

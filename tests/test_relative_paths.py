@@ -4,6 +4,7 @@ import re
 import sys
 from typing import NamedTuple
 
+import program_flags
 import programs
 import pytest
 import small_networks
@@ -47,6 +48,19 @@ class Program(NamedTuple):
 
 
 PROGRAMS = [
+  Program(
+    'preprocess_videos.py',
+    {
+      'videos_dir': '../videos',
+      'annotations': '../videos.csv',
+      'label_map': '../data/label_map.txt',
+      'output_dir': 'records',
+    },
+    ['--dataset=csv', '--num_workers=1', '--streams=rgb'],
+    'records/train-00000-of-00001.tfrecord',
+    '1 of 1 shards are complete',
+    is_slow=True,
+  ),
   Program(
     'preprocess_ssv2.py',
     {
@@ -147,6 +161,7 @@ def make_folder(tmp_path_factory):
   folder = tmp_path_factory.mktemp('relative')
   (folder / 'videos').mkdir()
   small_videos.write_video(folder / 'videos/0.webm')
+  (folder / 'videos.csv').write_text('path,label\n0.webm,Holding something\n')
   (folder / 'labels').mkdir()
   (folder / 'labels/labels.json').write_text(CLASSES)
   (folder / 'labels/train.json').write_text(
@@ -222,7 +237,7 @@ def test_every_path_flag_of_every_script_is_run_above():
   run = {program.script: set(program.paths) for program in PROGRAMS}
   for script in SCRIPTS:
     name = str(script.relative_to(ROOT))
-    text = script.read_text()
+    text = program_flags.source_of(name)
     found = set(re.findall(r"define_path\(\s*'(\w+)'", text))
     assert found == (set() if name in WITHOUT_PATHS else run[name])
     texts = re.findall(r"DEFINE_string\(\s*'(\w+)'", text)

@@ -88,7 +88,7 @@ def look(folder: files.PathLike, follow_links: bool) -> Content:
       for entry in entries:
         kinds[_kind(entry, follow_links)].append(entry.name)
   except OSError as error:
-    raise files.unreadable(folder, error.strerror) from error
+    raise errors.unreadable(folder, error.strerror) from error
   return Content(
     **{
       field.name: tuple(sorted(kinds[field.name]))

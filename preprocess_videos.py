@@ -136,13 +136,10 @@ def main() -> int:
     return 0
   summary, num_failed = many_videos.run(job)
   print('\n'.join(table(summary['splits'])))
-  if any(
-    counts['missing'] + counts['failed']
-    for counts in summary['splits'].values()
-  ):
-    print(
-      f'{FLAGS.output_dir}/failures.jsonl names the missing and failed ones'
-    )
+  counts = summary['splits'].values()
+  if any(count['missing'] or count['failed'] for count in counts):
+    path = pathlib.Path(FLAGS.output_dir, shard_folder.FAILURES)
+    print(f'{path} names the missing and failed videos')
   return SOME_FAILED if num_failed else 0
 
 

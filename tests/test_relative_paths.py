@@ -19,7 +19,7 @@ SCRIPTS = sorted(
   if 'cli.run(' in path.read_text()
 )
 # Flags of text that are no paths. (An interpreter is looked for in $PATH.)
-TEXTS = {'learning_rates', 'fps', 'contrib_python'}
+TEXTS = {'learning_rates', 'fps', 'contrib_python', 'train_only'}
 CLASSES = '{"Holding something": "0", "Dropping something": "1"}'
 TRAIN = [
   *('--stream=rgb', '--num_frames=9', '--batch_size=1', '--max_steps=1'),

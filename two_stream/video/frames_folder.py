@@ -183,7 +183,7 @@ def _all_names(
           )
         yield entry.name
   except OSError as error:
-    raise files.unreadable(folder, error.strerror) from error
+    raise errors.unreadable(folder, error.strerror) from error
 
 
 def _load(

@@ -18,7 +18,6 @@ has lost some; see shard_counts.py.
 import contextlib
 import errno
 import fcntl
-import json
 import logging
 import pathlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence

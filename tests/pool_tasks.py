@@ -73,6 +73,11 @@ def read_video(path: str | os.PathLike[str]) -> int:
   return len(reader.read_video(path, short_side=48).frames)
 
 
+def read_part(path: str | os.PathLike[str]) -> int:
+  """Decodes the end of a small video and returns its number of frames."""
+  return len(reader.read_video(path, short_side=48, start=0.2).frames)
+
+
 def read_and_count(path: str | os.PathLike[str]) -> tuple[int, int]:
   """Decodes a small video many times.
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import small_videos
 
-from two_stream.video import reader, timeline
+from two_stream.video import reader, timeline, video_file
 
 HEIGHT = small_videos.HEIGHT
 NUM_FRAMES = 40
@@ -186,6 +186,34 @@ def test_a_file_that_begins_in_the_middle_is_no_damage(tmp_path):
   video = read(path)
   assert video.damage == ''
   assert 10 < len(video.frames) < NUM_FRAMES
+
+
+class LateStream:
+  """A container in which a stream begins that PyAV does not know."""
+
+  def __init__(self, container):
+    self.container = container
+    self.is_told = False
+
+  def __getattr__(self, name):
+    return getattr(self.container, name)
+
+  def demux(self):
+    """Yields packets, but for one."""
+    for number, packet in enumerate(self.container.demux()):
+      if number == 10 and not self.is_told:
+        self.is_told = True
+        raise IndexError('list index out of range')  # As PyAV does.
+      yield packet
+
+
+def test_a_stream_that_begins_late_is_left_out(tmp_path):
+  path = made_videos.write(tmp_path / 'a.ts', frames(), options={'bf': '0'})
+  with video_file.open_video(path) as video:
+    video._container = LateStream(video._container)
+    # The packet that was taken for the other stream is not shown.
+    assert len([*video.decode()]) >= NUM_FRAMES - 1
+    assert video._container.is_told
 
 
 def test_a_missing_duration_is_no_damage(tmp_path):

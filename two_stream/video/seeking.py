@@ -46,20 +46,22 @@ def is_indexed(container: av.container.InputContainer) -> bool:
 def seek(
   container: av.container.InputContainer,
   picture: av.VideoStream,
-  target: Fraction,
+  target: int,
 ) -> bool:
   """Goes to a key frame that is not later than `target`, or near that.
+
+  Args:
+    container: the file.
+    picture: its picture.
+    target: a time, in units of the picture's time base.
 
   Returns:
     Whether it succeeded. Otherwise the container may stand anywhere.
   """
-  if picture.time_base is None:
-    return False
-  ticks = target // picture.time_base
-  if abs(ticks) > _MAX_INT64:
+  if abs(target) > _MAX_INT64:
     return False
   try:
-    container.seek(ticks, stream=picture, backward=True)
+    container.seek(target, stream=picture, backward=True)
   except (av.FFmpegError, OverflowError):
     return False
   return True
@@ -67,15 +69,16 @@ def seek(
 
 def skip(
   packets: Iterator[av.Packet],
-  target: Fraction,
-  time_of: Callable[[av.Packet], Fraction | None],
+  target: int,
+  time_of: Callable[[av.Packet], int | None],
 ) -> Iterator[av.Packet] | None:
   """Leaves out packets before the last key frame that is not after `target`.
 
   Args:
     packets: of the picture, in the order of decoding.
-    target: seconds.
-    time_of: gives the time at which the frame of a packet is shown, in seconds.
+    target: a time, in units of the picture's time base. Whole numbers are
+      compared, because a film has hundreds of thousands of packets.
+    time_of: gives the time at which the frame of a packet is shown.
 
   Returns:
     The packets from that key frame on; None if no key frame is early enough.
@@ -85,7 +88,7 @@ def skip(
   """
   kept: list[av.Packet] = []
   num_bytes = 0
-  latest: Fraction | None = None
+  latest: int | None = None
   for packet in packets:
     time = time_of(packet)
     if time is not None:
@@ -99,16 +102,11 @@ def skip(
     if kept or (packet.is_keyframe and time is not None):
       kept.append(packet)
       num_bytes += packet.size
-      is_after = time is not None and _decoded(packet, time) > target
+      # Every later frame is shown after the time at which this one is decoded.
+      decoded = time if packet.dts is None else packet.dts
+      is_after = decoded is not None and decoded > target
       if is_after or num_bytes > _MOST_BYTES:
         return itertools.chain(kept, packets)
   if kept:
     return iter(kept)
   raise TimesFailError
-
-
-def _decoded(packet: av.Packet, shown: Fraction) -> Fraction:
-  """Returns the time after which every later frame is shown, in seconds."""
-  if packet.dts is None or packet.time_base is None:
-    return shown
-  return packet.dts * packet.time_base

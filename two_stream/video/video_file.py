@@ -77,18 +77,22 @@ class VideoFile:
   def __init__(self, path: files.PathLike, stream: BinaryIO):
     self._path = path
     self._stream = stream
-    self.num_errors = 0
-    self._errors_since_key = 0
-    # Whether decoding began in the middle.
-    self._is_entered = False
-    # Seconds at which the picture begins and ends, and the last of all streams.
-    self._begin: Fraction | None = None
-    self._end = Fraction(0)
-    self._end_of_all = Fraction(0)
     self._open()
     # PyAV's versions have several types for it.
     rate: Any = self._picture.average_rate or self._picture.guessed_rate
     self.frames_per_second = Fraction(rate or _DEFAULT_RATE)
+
+  def _forget(self) -> None:
+    """Forgets what was seen of the file."""
+    self.num_errors: int = 0
+    self._errors_since_key: int = 0
+    # Whether decoding began in the middle.
+    self._is_entered: bool = False
+    # Seconds at which the picture begins and ends.
+    self._begin: Fraction | None = None
+    self._end: Fraction = Fraction(0)
+    # Where each stream ends: unit of its times -> the latest end.
+    self._ends: dict[Fraction, int] = {}
 
   def clock(self) -> tuple[Fraction, Fraction]:
     """Tells how the file counts time.
@@ -138,10 +142,12 @@ class VideoFile:
     Returns:
       About how many frames, or 0 if none are missing or the file does not tell.
     """
+    ends = [unit * end for unit, end in self._ends.items()]
+    end_of_all = max(ends, default=Fraction(0))
     missing = told_length.missing_seconds(
       self._container,
       self._picture,
-      told_length.Times(self._start(), self._end, self._end_of_all),
+      told_length.Times(self._start(), self._end, end_of_all),
       self.frames_per_second,
     )
     frames = missing * self.frames_per_second
@@ -181,13 +187,6 @@ class VideoFile:
     self._stream.seek(0)
     self._open()
 
-  def _forget(self) -> None:
-    """Forgets what was seen of the file."""
-    self.num_errors = self._errors_since_key = 0
-    self._is_entered = False
-    self._begin = None
-    self._end = self._end_of_all = Fraction(0)
-
   def _decode_part(
     self, start: Fraction
   ) -> Iterator[tuple[av.VideoFrame, Fraction | None]] | None:
@@ -220,13 +219,15 @@ class VideoFile:
     Raises:
       TimesFailError: times are missing or jump back.
     """
+    _, unit = self.clock()
+    ticks = target // unit
     if not (
       seeking.is_indexed(self._container)
-      and seeking.seek(self._container, self._picture, target)
+      and seeking.seek(self._container, self._picture, ticks)
     ):
       self._open_again()
     self._forget()
-    packets = seeking.skip(self._packets(), target, self._time)
+    packets = seeking.skip(self._packets(), ticks, self._best_ticks)
     if packets is None:
       return None
     self._is_entered = True
@@ -237,7 +238,6 @@ class VideoFile:
         return None
       # What comes before the key frame may refer to frames that are not there.
       if frame.key_frame:
-        _, unit = self.clock()
         if frame.interlaced_frame and time > start - unit:
           return None  # Deinterlacing needs the frame before the part, too.
         return itertools.chain([(frame, time)], frames)
@@ -252,7 +252,7 @@ class VideoFile:
       if packet.is_keyframe:
         self._errors_since_key = 0
       for frame in self._decode_packet(packet):
-        time = self._time(frame)
+        time = told_length.seconds(self._best_ticks(frame), frame)
         if time is None:
           self._end += 1 / self.frames_per_second
         else:
@@ -279,16 +279,21 @@ class VideoFile:
         packet = next(packets)
       except StopIteration:
         return
+      except IndexError:
+        # PyAV does not know streams that began after the file was opened. The
+        # packet of such a stream is left out.
+        packets = self._container.demux()
+        continue
       except av.FFmpegError:
         self._count_error()
         packet = av.Packet()
         packet.stream = self._picture
         yield packet
         return
-      end = told_length.seconds(packet.pts, packet)
-      if end is not None:
-        end += told_length.seconds(packet.duration, packet) or 0
-        self._end_of_all = max(self._end_of_all, end)
+      if packet.pts is not None and packet.time_base is not None:
+        end = packet.pts + (packet.duration or 0)
+        unit = packet.time_base
+        self._ends[unit] = max(self._ends.get(unit, 0), end)
       if packet.stream.index == self._picture.index:
         yield packet
 
@@ -301,18 +306,12 @@ class VideoFile:
       self._count_error()
       return []
 
-  def _time(self, of: av.VideoFrame | av.Packet) -> Fraction | None:
-    """Chooses between the time of presentation and that of decoding.
-
-    Returns:
-      Seconds, or None.
-    """
+  def _best_ticks(self, of: av.VideoFrame | av.Packet) -> int | None:
+    """Chooses between the time of presentation and that of decoding."""
     # AVI stores no times of presentation. Those that FFmpeg makes up for video
     # with B-frames are not in order.
     is_avi = self._container.format.name == 'avi'
-    return told_length.seconds(
-      of.dts if is_avi or of.pts is None else of.pts, of
-    )
+    return of.dts if is_avi or of.pts is None else of.pts
 
   def _start(self) -> Fraction:
     """Returns the time at which the picture begins, in seconds."""

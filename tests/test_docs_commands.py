@@ -16,6 +16,7 @@ import markdown_pages
 import program_flags
 import programs
 import pytest
+import small_networks
 import yaml
 
 ROOT = markdown_pages.ROOT
@@ -70,6 +71,13 @@ def copy_checkout(tmp_path_factory):
   python.write_text('#!/bin/sh\nexec "$PYTHON" "$@"\n')
   python.chmod(0o755)
   shutil.copy(folder / 'data' / 'sample.webm', folder / 'my_video.mp4')
+  for label in ('pouring', 'stirring'):
+    (folder / 'my_videos' / label).mkdir(parents=True)
+    for i in range(3):
+      path = folder / 'my_videos' / label / f'{i}.webm'
+      shutil.copy(folder / 'data' / 'sample.webm', path)
+  for name in ('rgb_imagenet', 'flow_imagenet'):
+    small_networks.write(folder / 'kinetics-i3d' / 'data', name, 7)
   (folder / 'tmp').mkdir()
   for name in (VIDEOS, 'labels'):
     (folder / name).symlink_to(folder / 'tmp' / 'ssv2' / name)

@@ -16,6 +16,8 @@ SHELL_SCRIPTS = [
   'demo/script_flags.sh',
   'demo/train_demo.sh',
   'launch/slurm.sbatch',
+  'launch/split_tables.sh',
+  'tests/stand_ins/split_tables_python.sh',
 ]
 
 

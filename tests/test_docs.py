@@ -23,6 +23,7 @@ USERS_SCRIPTS = (
   'preprocess_ssv2.py',
   'train.py',
   'launch/local.py',
+  'launch/split_table.py',
 )
 # Flags of other programs.
 OTHERS_FLAGS = {'--array', '--wrap', '--logdir', '--help', '--flag', '--noflag'}

@@ -136,7 +136,9 @@ def test_of_several_files_the_likely_one_is_taken(tmp_path, better, worse):
   assert sample.path == better
 
 
-@pytest.mark.parametrize('folder', ['val', 'validate', 'validation'])
+@pytest.mark.parametrize(
+  'folder', ['val', 'validate', 'validation', 'kinetics_400_val']
+)
 def test_a_missing_video_has_the_path_where_it_should_be(tmp_path, folder):
   names = write(tmp_path / 'x.csv', HEAD + 'a,-v,3,13,val\n')
   (tmp_path / 'k' / folder).mkdir(parents=True)

@@ -55,7 +55,9 @@ def read(request: data_set.Request) -> data_set.DataSet:
     )
   unused = [name for name in columns if name not in _COLUMNS]
   if unused:
-    logging.warning('%s: columns that are not used: %s', path, unused)
+    logging.warning(
+      '%s: columns that are not used: %s', path, documents.quote(unused)
+    )
   members = _samples(path, rows[1:], columns)
   of_split: dict[str, list[data_set.Sample]] = {}
   for split, sample in members:

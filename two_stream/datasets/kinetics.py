@@ -111,7 +111,7 @@ def _read_lists(path: pathlib.Path) -> dict[str, Sequence[_Clip]]:
     return dict(_read_list(path, None))
   of_split: dict[str, list[pathlib.Path]] = collections.defaultdict(list)
   for found in listing.find_lists(path, '*.csv'):
-    split = _split_of_file(found)
+    split = _split_in(found.stem)
     if split is not None:
       of_split[split].append(found)
   for split, paths in of_split.items():
@@ -130,9 +130,9 @@ def _read_lists(path: pathlib.Path) -> dict[str, Sequence[_Clip]]:
   }
 
 
-def _split_of_file(path: pathlib.Path) -> str | None:
-  """Returns the split that a word of a file's name stands for."""
-  splits = {listing.split_of(word) for word in _WORD_ENDS.split(path.stem)}
+def _split_in(name: str) -> str | None:
+  """Returns the split that a word of a name such as k400_val stands for."""
+  splits = {listing.split_of(word) for word in _WORD_ENDS.split(name)}
   splits.discard(None)
   return splits.pop() if len(splits) == 1 else None
 
@@ -161,7 +161,7 @@ def _read_list(
     raise errors.InputError(f'{path}: line 1 has no column {lacking[0]}')
   clips: dict[str, dict[str, _Clip]] = collections.defaultdict(dict)
   repeated = []
-  split_of_file = _split_of_file(path)
+  split_of_file = _split_in(path.stem)
   for line, fields in rows[1:]:
     where = f'{path}: line {line}'
     row = {name: fields[number] for name, number in columns.items()}
@@ -229,7 +229,7 @@ def _locate(
   videos_dir = request.videos_dir
   split_folders = dict(_FOLDERS)
   for name in video_search.look(videos_dir, request.follow_links).folders:
-    split = listing.split_of(name)
+    split = _split_in(name)
     if split is not None:
       split_folders[split] = name
   wanted: dict[str, tuple[str, str | None]] = {}

@@ -48,7 +48,7 @@ _COLUMNS = ('youtube_id', 'time_start', 'time_end')
 # How CVDF and others call the folder of each split.
 _FOLDERS = {'train': 'train', 'validation': 'val', 'test': 'test'}
 _WORD_ENDS = re.compile(r'[\W_]')
-# CVDF publishes sound copies of damaged files in a folder of this name.
+# CVDF publishes new copies of damaged files in a folder of this name.
 _REPLACEMENT = 'replacement'
 
 

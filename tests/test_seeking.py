@@ -113,7 +113,7 @@ def test_a_part_has_the_frames_of_a_video_that_was_cut_exactly(folder, name):
   assert_is_cut_exactly(path, numbered_videos.decode(path))
 
 
-@pytest.mark.parametrize('name', ['a.h264', 'b.avi', 'joined.ts'])
+@pytest.mark.parametrize('name', ['a.h264', 'b.avi', 'open.avi', 'joined.ts'])
 def test_parts_of_files_whose_times_fail_are_cut_exactly(folder, name):
   """Times are those that the reader gives the whole video, see timeline.py."""
   path = folder / name
@@ -123,11 +123,12 @@ def test_parts_of_files_whose_times_fail_are_cut_exactly(folder, name):
     options = {'g': '25', 'bf': '2'}
     numbered_videos.write(path, 120, codec='mpeg4', options=options)
   else:
-    numbered_videos.write(path, 120, **CLOSED)
+    kind = OPEN if name == 'open.avi' else CLOSED
+    numbered_videos.write(path, 120, **kind)
   whole = reader.read_video(path, 48)
   with av.open(str(path)) as container:
     zero = container.start_time or 0
-  for first in (3, 24, 25, 26, 60, len(whole.frames) - 2):
+  for first in (3, 23, 24, 25, 26, 27, 28, 60, len(whole.frames) - 2):
     start = (whole.timestamps[first] - zero) / 1e6
     part = reader.read_video(path, 48, start=start, end=start + 0.4)
     last = first + len(part.frames)

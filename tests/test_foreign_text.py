@@ -331,7 +331,7 @@ READERS = {
       each.read,
       fuzzing.files(each.text),
       fuzzed_lists.check,
-      20_000,
+      6_000,
       each.file,
     )
     for name, each in fuzzed_lists.LISTS.items()

@@ -214,7 +214,11 @@ LISTS = {
       'train': _lines(
         st.builds('{};{}'.format, st.integers(1, 99), st.sampled_from('ab'))
       ),
-      'test': _lines(st.integers(1, 99).map(str)),
+      'test': _lines(
+        fuzzing.rarely(
+          st.integers(1, 99).map(str), st.sampled_from(['../1', '', '1;a;b'])
+        )
+      ),
     }.items()
   },
 }

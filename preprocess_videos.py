@@ -147,8 +147,14 @@ def request_from_flags() -> data_set.Request:
   """Reads from the flags which samples are wanted.
 
   Raises:
-    InputError: the value of a flag, or the label map, cannot be used.
+    InputError: the value of a flag, or the label map, cannot be used, or the
+      data set makes no use of a flag that was given.
   """
+  for name in ('annotations', 'split_number', 'validation_share', 'seed'):
+    if FLAGS[name].present and name not in _LAYOUTS[FLAGS.dataset].OPTIONS:
+      raise errors.InputError(
+        f'--{name}: has no meaning for --dataset={FLAGS.dataset}; leave it out'
+      )
   return data_set.Request(
     videos_dir=FLAGS.videos_dir,
     annotations=FLAGS.annotations,

@@ -138,6 +138,7 @@ def test_a_missing_file_of_a_list_is_a_failure(tmp_path, video):
     (['--dataset=csv'], '--annotations is missing'),
     (['--dataset=folders', '--splits=dev'], "--splits: 'dev' is none of"),
     (['--dataset=folders', '--label_map=nowhere'], 'nowhere'),
+    (['--dataset=kinetics', '--split_number=2'], '--split_number: has no'),
   ],
 )
 def test_a_mistake_is_one_line(tmp_path, arguments, message):

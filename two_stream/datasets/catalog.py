@@ -19,6 +19,7 @@ class Layout(Protocol):
 
   NAME: str
   LAYOUT: str
+  OPTIONS: tuple[str, ...]
 
   def read(self, request: data_set.Request) -> data_set.DataSet:
     """Reads the class names and samples.

@@ -27,6 +27,7 @@ LAYOUT = (
   'is for validation, see --validation_share. Start and end are seconds. A '
   'blank label means that the label is not known.'
 )
+OPTIONS = ('annotations', 'validation_share', 'seed')
 
 _COLUMNS = ('path', 'label', 'split', 'start', 'end')
 

@@ -7,6 +7,7 @@ catalog.py finds the modules that preprocess_videos.py offers. Such a module has
 
     NAME                 what the data set is called on the command line
     LAYOUT               its files, in one paragraph for --help
+    OPTIONS              the optional fields of a `Request` that it reads
     read(request)        takes a `Request` and returns a `DataSet`
 """
 

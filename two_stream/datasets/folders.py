@@ -28,6 +28,7 @@ LAYOUT = (
   'of each class is for validation, see --validation_share. A folder of '
   'numbered frames takes the place of a video.'
 )
+OPTIONS = ('validation_share', 'seed')
 
 
 def read(request: data_set.Request) -> data_set.DataSet:

@@ -21,6 +21,7 @@ LAYOUT = (
   'and so on. --split_number tells which of the three divisions is taken. The '
   'splits are train and test. The order of the classes is alphabetical.'
 )
+OPTIONS = ('annotations', 'split_number')
 
 _SPLIT_OF = {'0': None, '1': 'train', '2': 'test'}
 

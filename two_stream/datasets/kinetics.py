@@ -43,6 +43,7 @@ LAYOUT = (
   'val.csv (validate.csv) and test.csv. Without --annotations the folders '
   '<split>/<class>/ give the labels. Missing videos are normal.'
 )
+OPTIONS = ('annotations',)
 
 _COLUMNS = ('youtube_id', 'time_start', 'time_end')
 # How CVDF and others call the folder of each split.

@@ -21,6 +21,7 @@ LAYOUT = (
   'something-something-v1-labels.csv, -train.csv, -validation.csv and '
   '-test.csv. The order of the classes is that of the labels.'
 )
+OPTIONS = ('annotations',)
 
 _PREFIX = 'something-something-v1-'
 # The data set's description says at what rate the frames were taken.

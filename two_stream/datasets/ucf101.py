@@ -22,6 +22,7 @@ LAYOUT = (
   'testlist01.txt. --split_number tells which of the three divisions is taken. '
   'The splits are train and test.'
 )
+OPTIONS = ('annotations', 'split_number')
 
 _LISTS = {'train': 'trainlist', 'test': 'testlist'}
 

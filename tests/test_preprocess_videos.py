@@ -206,6 +206,24 @@ def test_a_network_is_fine_tuned_and_evaluated_on_every_data_set(
 
 
 @pytest.mark.slow
+def test_a_clip_of_71_seconds_is_cut_and_said_or_taken_whole(tmp_path, video):
+  """UCF-101 has one."""
+  layout = make('ucf101', tmp_path / 'files', video)
+  long = layout.videos_dir / 'YoYo' / 'v_YoYo_g01_c01.avi'
+  frames = small_videos.textured_frames(12 * 71, size=(WIDTH, HEIGHT), step=1)
+  small_videos.write_video(long, frames, codec='XVID')
+  for flags, num_frames in (([], 60 * 25), (['--max_seconds=72'], 71 * 25)):
+    output_dir = tmp_path / f'records{num_frames}'
+    flags += ['--streams=rgb', '--splits=train', '--split_number=3']
+    result = preprocess(layout, 'ucf101', output_dir, *flags)
+    assert result.returncode == 0, result.stderr
+    was_cut = '1 videos: longer than 60 seconds' in result.stderr
+    assert was_cut == (num_frames == 60 * 25)
+    record = records_of(output_dir, 'train')['v_YoYo_g01_c01']
+    assert abs(len(record[schema.FRAME_INDEX]) - num_frames) <= 1
+
+
+@pytest.mark.slow
 def test_of_a_thousand_videos_the_bad_ones_are_counted(tmp_path, video):
   """50 are missing and 20 damaged; all others become records."""
   videos = tmp_path / 'videos'

@@ -56,6 +56,24 @@ def test_resampling_equals_the_rule_word_by_word(
   assert shown.tolist() == expected
 
 
+@hypothesis.settings(max_examples=500, deadline=None, derandomize=True)
+@hypothesis.given(
+  first=st.one_of(st.just(0), st.integers(0, 200_000)),
+  gaps=st.lists(gaps_around([83_333, 83_000, 40_000, 16_683]), max_size=20),
+  frames_per_second=st.sampled_from([25, 25, 25, 12, 30]),
+)
+def test_frames_that_come_one_by_one_are_resampled_by_the_same_rule(
+  first, gaps, frames_per_second
+):
+  timestamps = np.cumsum([first, *gaps]).tolist()
+  stream = resampling.resample_stream(enumerate(timestamps), frames_per_second)
+  rows = list(stream)
+  shown = [frame for frame, _, num_ticks in rows for _ in range(num_ticks)]
+  assert shown == reference_resample(timestamps, frames_per_second)
+  assert all(timestamps[frame] == time for frame, time, _ in rows)
+  assert len({frame for frame, _, _ in rows}) == len(rows)
+
+
 def test_ticks_begin_at_the_first_frame():
   """The video begins at 66.667 ms, which is no multiple of 40 ms."""
   timestamps = [66_667, 100_000, 133_333, 166_667, 200_000, 233_333]

@@ -8,6 +8,7 @@ import dataclasses
 import importlib.metadata
 from typing import Any
 
+from two_stream import errors, files
 from two_stream.video import (
   codecs,
   pixels,
@@ -85,3 +86,11 @@ def versions() -> dict[str, str]:
     Name of a library -> its version.
   """
   return {name: importlib.metadata.version(name) for name in _LIBRARIES}
+
+
+def rate_is_missing(folder: files.PathLike) -> errors.InputError:
+  """Makes the error of a folder of frames without a rate, for the caller."""
+  return errors.InputError(
+    f'{folder}: is a folder of frames; say how many of them a second has with '
+    '--frames_per_second_of_frames'
+  )

@@ -107,10 +107,7 @@ def _decode(
     )
   rate = how.frames_per_second_of_frames
   if rate is None:
-    raise errors.InputError(
-      f'{path}: is a folder of frames; say how many of them a second has with '
-      '--frames_per_second_of_frames'
-    )
+    raise clip_settings.rate_is_missing(path)
   return frames_folder.read(
     path,
     rate,

@@ -109,13 +109,33 @@ class ClipBuffer:
   def _reserve(self, image: np.ndarray) -> None:
     """Reserves memory for frames such as the first one."""
     self._source_shape = image.shape
-    height, width = image.shape[:2]
-    height, width = pixels.resized(height, width, self._short_side)
+    height, width = frame_size(self._path, image, self._short_side)
     longer = max(1, self._max_seconds / _MINUTE)
     capacity = int(pixels.MAX_CLIP_BYTES * longer) // (height * width * 3)
-    if capacity < _FEWEST_FRAMES:
-      raise errors.InputError(
-        f'{self._path}: frames of {image.shape[1]} x {image.shape[0]} pixels '
-        'are no video frames'
-      )
     self.frames = np.empty((capacity, height, width, 3), np.uint8)
+
+
+def frame_size(
+  path: files.PathLike, image: np.ndarray, short_side: int
+) -> tuple[int, int]:
+  """Computes the size to which all frames of a sample are resized.
+
+  Args:
+    path: what the frames come from, for messages.
+    image: the first one, uint8 [H, W, 3].
+    short_side: pixels of the smaller side of the frames that are kept.
+
+  Returns:
+    (height, width).
+
+  Raises:
+    InputError: the frame has an absurd shape, such that resized frames would
+      take more memory than any clip has.
+  """
+  height, width = pixels.resized(*image.shape[:2], short_side)
+  if pixels.MAX_CLIP_BYTES // (height * width * 3) < _FEWEST_FRAMES:
+    raise errors.InputError(
+      f'{path}: frames of {image.shape[1]} x {image.shape[0]} pixels are no '
+      'video frames'
+    )
+  return height, width

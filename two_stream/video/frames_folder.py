@@ -71,48 +71,109 @@ def read(
       has a number twice or names of two kinds, or has images of an absurd size
       or shape.
   """
-  part = time_range.TimeRange(folder, start, end)
-  if not 0 < frames_per_second <= resampling.MAX_FRAMES_PER_SECOND:
-    raise errors.InputError(
-      f'{folder}: its frames cannot come at {frames_per_second} a second'
-    )
-  period = 1 / Fraction(frames_per_second)
-  part.set_clock(Fraction(0), period)
-  names, has_others = _list(folder, inside)
-  first, last = min(names), max(names)
-  end_of_all = (last - first + 1) * period
-  times = {
-    number: round((number - first) * period * _SECOND)
-    for number in sorted(names)
-  }
-  shown = [
-    number
-    for number, time in times.items()
-    if part.has_begun(time) and not part.has_ended(time)
-  ]
-  if not shown:
-    raise part.has_no_frame(end_of_all)
   clip = clip_buffer.ClipBuffer(folder, short_side, max_seconds)
-  damaged: list[str] = []
-  for number in shown:
-    image = _load(pathlib.Path(folder, names[number]), inside)
-    if image is None:
-      damaged.append(names[number])
-    elif not clip.add(image, times[number]):
-      shown = shown[: shown.index(number)]
+  video = FolderFrames(folder, frames_per_second, inside, start, end)
+  for image, time in video:
+    if not clip.add(image, time):
       break
-  if not clip.timestamps:
-    raise errors.InputError(
-      f'{folder}: no image decodes, such as {damaged[0]!r}; get them again'
-    )
-  notes = []
-  if has_others:
-    notes.append(IGNORED)
-  if shown[-1] - shown[0] >= len(shown):
-    notes.append(MISSING)
-  if not clip.is_cut and part.ends_early(end_of_all):
-    notes.append(time_range.ENDS_EARLY)
-  return clip.video(_describe_damage(damaged, len(shown)), tuple(notes))
+  return clip.video(*video.describe(len(clip.timestamps), clip.is_cut))
+
+
+class FolderFrames:
+  """The images of a folder, or of a part of it, one after the other.
+
+  The arguments and the errors are those of `read`.
+
+  Attributes:
+    zero: 0, the time of the first image of the folder, in seconds.
+    seconds: how long the images last.
+  """
+
+  zero = Fraction(0)
+
+  def __init__(
+    self,
+    folder: files.PathLike,
+    frames_per_second: float,
+    inside: files.PathLike | None = None,
+    start: float | None = None,
+    end: float | None = None,
+  ):
+    self._folder = folder
+    self._inside = inside
+    self._part = time_range.TimeRange(folder, start, end)
+    if not 0 < frames_per_second <= resampling.MAX_FRAMES_PER_SECOND:
+      raise errors.InputError(
+        f'{folder}: its frames cannot come at {frames_per_second} a second'
+      )
+    period = 1 / Fraction(frames_per_second)
+    self._part.set_clock(self.zero, period)
+    self._names, self._has_others = _list(folder, inside)
+    first, last = min(self._names), max(self._names)
+    self._end = (last - first + 1) * period
+    times = {
+      number: round((number - first) * period * _SECOND)
+      for number in sorted(self._names)
+    }
+    # Number -> time of the images that are in the part.
+    self._times = {
+      number: time
+      for number, time in times.items()
+      if self._part.has_begun(time) and not self._part.has_ended(time)
+    }
+    if not self._times:
+      raise self._part.has_no_frame(self._end)
+    self.seconds = self._part.seconds_of(float(self._end))
+    self._shown: list[int] = []
+    self._damaged: list[str] = []
+
+  def __iter__(self) -> Iterator[tuple[np.ndarray, int]]:
+    """Yields each image that decodes, and its time.
+
+    Yields:
+      (uint8 [H, W, 3], RGB; microseconds).
+
+    Raises:
+      InputError: an image cannot be read, or has an absurd size.
+    """
+    for number, time in self._times.items():
+      name = self._names[number]
+      self._shown.append(number)
+      image = _load(pathlib.Path(self._folder, name), self._inside)
+      if image is None:
+        self._damaged.append(name)
+      else:
+        yield image, time
+
+  def describe(
+    self, num_frames: int, is_cut: bool
+  ) -> tuple[str, tuple[str, ...]]:
+    """Tells what is known of the folder once its images were taken.
+
+    Args:
+      num_frames: how many images were taken.
+      is_cut: whether the last one and those after it were left out.
+
+    Returns:
+      The damage and the notes, see `clip_buffer.Video`.
+
+    Raises:
+      InputError: no image decodes.
+    """
+    if not num_frames:
+      raise errors.InputError(
+        f'{self._folder}: no image decodes, such as {self._damaged[0]!r}; get '
+        'them again'
+      )
+    shown = self._shown[:-1] if is_cut else self._shown
+    notes = []
+    if self._has_others:
+      notes.append(IGNORED)
+    if shown[-1] - shown[0] >= len(shown):
+      notes.append(MISSING)
+    if not is_cut and self._part.ends_early(self._end):
+      notes.append(time_range.ENDS_EARLY)
+    return _describe_damage(self._damaged, len(shown)), tuple(notes)
 
 
 def _describe_damage(damaged: list[str], num_images: int) -> str:

@@ -7,6 +7,7 @@ damaged is told with the frames.
 """
 
 import collections
+import contextlib
 from collections.abc import Iterator
 
 import av
@@ -51,29 +52,105 @@ def read_video(
     InputError: the file cannot be read, has no frame that decodes or none in
       that part, or has frames of an absurd size or shape.
   """
-  part = time_range.TimeRange(path, start, end)
   clip = clip_buffer.ClipBuffer(path, short_side, max_seconds)
+  with open_frames(path, inside, start, end) as video:
+    for image, time in video:
+      if not clip.add(image, time):
+        break
+    return clip.video(*video.describe(len(clip.timestamps), clip.is_cut))
+
+
+@contextlib.contextmanager
+def open_frames(
+  path: files.PathLike,
+  inside: files.PathLike | None = None,
+  start: float | None = None,
+  end: float | None = None,
+) -> Iterator['VideoFrames']:
+  """Opens a video, or a part of it, to take its frames one by one.
+
+  The arguments and the errors are those of `read_video`.
+
+  Yields:
+    The frames. They can be taken once, in the block.
+  """
+  part = time_range.TimeRange(path, start, end)
   with video_file.open_video(path, inside) as source:
+    yield VideoFrames(path, source, part)
+
+
+class VideoFrames:
+  """The frames of an open file, or of a part of it, one after the other.
+
+  Args:
+    path: the name of the file, for messages.
+    source: the file.
+    part: which frames are wanted.
+
+  Attributes:
+    zero: the time of the first moment of the file, in seconds. The times of the
+      frames count from another moment if it is not 0.
+    seconds: about how long they last; 0 if the file does not tell.
+  """
+
+  def __init__(
+    self,
+    path: files.PathLike,
+    source: video_file.VideoFile,
+    part: time_range.TimeRange,
+  ):
+    self._path = path
+    self._source = source
+    self._part = part
     part.set_clock(*source.clock())
-    times = timeline.Timeline(source.frames_per_second)
-    converter = conversion.Converter()
+    self.zero = source.clock()[0]
+    self.seconds = part.seconds_of(source.told_seconds())
+    self._times = timeline.Timeline(source.frames_per_second)
+    self._converter = conversion.Converter()
+
+  def __iter__(self) -> Iterator[tuple[np.ndarray, int]]:
+    """Yields each frame and its time.
+
+    Yields:
+      (uint8 [H, W, 3], RGB, valid until the next one is taken; microseconds).
+
+    Raises:
+      InputError: FFmpeg cannot convert the frames.
+    """
     try:
-      for image, time in _images(source, times, converter, part):
-        if not clip.add(image, time):
-          break
+      yield from _images(self._source, self._times, self._converter, self._part)
     except av.FFmpegError as error:
       raise errors.InputError(
-        f'{path}: FFmpeg cannot convert its frames to RGB: {error}'
+        f'{self._path}: FFmpeg cannot convert its frames to RGB: {error}'
       ) from error
-    if times.last is None:
-      raise errors.InputError(f'{path}: no frame decodes; get the file again')
-    is_cut = clip.is_cut or part.has_ended(times.last)
-    if not clip.timestamps:
-      raise part.has_no_frame(None if is_cut else source.end)
-    damage = _describe_damage(source, clip, is_cut)
-    early = not (is_cut or damage) and part.ends_early(source.end)
+
+  def describe(
+    self, num_frames: int, is_cut: bool
+  ) -> tuple[str, tuple[str, ...]]:
+    """Tells what is known of the file once its frames were taken.
+
+    Args:
+      num_frames: how many frames were taken.
+      is_cut: whether the rest was left out.
+
+    Returns:
+      The damage and the notes, see `clip_buffer.Video`.
+
+    Raises:
+      InputError: there was no frame.
+    """
+    last = self._times.last
+    if last is None:
+      raise errors.InputError(
+        f'{self._path}: no frame decodes; get the file again'
+      )
+    is_cut = is_cut or self._part.has_ended(last)
+    if not num_frames:
+      raise self._part.has_no_frame(None if is_cut else self._source.end)
+    damage = _describe_damage(self._source, num_frames, is_cut)
+    early = not (is_cut or damage) and self._part.ends_early(self._source.end)
     notes = (time_range.ENDS_EARLY,) if early else ()
-    return clip.video(damage, (*converter.notes, *times.notes, *notes))
+    return damage, (*self._converter.notes, *self._times.notes, *notes)
 
 
 def _images(
@@ -127,16 +204,15 @@ def _frames(
 
 
 def _describe_damage(
-  source: video_file.VideoFile, clip: clip_buffer.ClipBuffer, is_cut: bool
+  source: video_file.VideoFile, num_frames: int, is_cut: bool
 ) -> str:
   """Describes what is wrong with a file; returns '' if it is whole.
 
   Args:
     source: the file.
-    clip: the frames that were kept.
+    num_frames: how many frames were kept.
     is_cut: whether the rest of the file was left out.
   """
-  num_frames = len(clip.timestamps)
   found = []
   if not is_cut:
     missing = source.missing_frames()

@@ -5,7 +5,12 @@ google-deepmind/kinetics-i3d) with MediaPipe's PacketResampler. This module
 holds that rule, in integer arithmetic, so that nothing is rounded.
 """
 
+from collections.abc import Iterable, Iterator
+from typing import TypeVar
+
 import numpy as np
+
+Frame = TypeVar('Frame')
 
 FRAMES_PER_SECOND = 25
 # This value of a frame rate means: keep the frames of the source as they are.
@@ -48,3 +53,59 @@ def resample(
   most_recent = np.searchsorted(periods, every_period, side='right') - 1
   most_recent[occupied] = nearest
   return most_recent
+
+
+def resample_stream(
+  frames: Iterable[tuple[Frame, int]], frames_per_second: int
+) -> Iterator[tuple[Frame, int, int]]:
+  """Does to frames that come one by one what `resample` does to all times.
+
+  Two frames are kept at a time. So a video may be of any length.
+
+  Args:
+    frames: anything that stands for a frame, and its time in microseconds,
+      strictly increasing.
+    frames_per_second: the new rate.
+
+  Yields:
+    (a frame, its time, how many ticks in a row show it), for each frame that a
+    tick shows.
+  """
+  shown: tuple[Frame, int] | None = None
+  last: tuple[Frame, int] | None = None
+  first = period = nearest = 0
+  for frame, time in frames:
+    if shown is None or last is None:
+      first = time
+    ticks = (time - first) * frames_per_second
+    this_period = (ticks + _SECOND // 2) // _SECOND
+    distance = abs(ticks - this_period * _SECOND)
+    if shown is None or last is None:
+      shown, nearest = (frame, time), distance
+    elif this_period == period:
+      if distance <= nearest:
+        shown, nearest = (frame, time), distance
+    else:
+      yield from _ticks(shown, last, this_period - period)
+      shown, nearest = (frame, time), distance
+    last, period = (frame, time), this_period
+  if shown is not None:
+    yield (*shown, 1)
+
+
+def _ticks(
+  shown: tuple[Frame, int], last: tuple[Frame, int], num_ticks: int
+) -> Iterator[tuple[Frame, int, int]]:
+  """Yields what a period shows, and the ticks after it that have no frame.
+
+  Args:
+    shown: the frame that is nearest to the tick of the period.
+    last: the last frame of the period.
+    num_ticks: how many ticks there are before the next period with a frame.
+  """
+  if shown[1] == last[1]:
+    yield (*shown, num_ticks)
+    return
+  yield (*shown, 1)
+  if num_ticks > 1:
+    yield (*last, num_ticks - 1)

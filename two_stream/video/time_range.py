@@ -89,6 +89,15 @@ class TimeRange:
     """Returns the start as a time of the file, in seconds."""
     return self._zero + self.start
 
+  def seconds_of(self, told_seconds: float) -> float:
+    """Computes how long the part of a file is.
+
+    Args:
+      told_seconds: how long the file is.
+    """
+    end = told_seconds if self.end is None else min(self.end, told_seconds)
+    return max(0.0, float(end - self.start))
+
   def ends_early(self, end_of_file: Fraction) -> bool:
     """Returns whether much of the part lies beyond the end of the file.
 

@@ -110,6 +110,10 @@ class VideoFile:
     """The time at which the last frame that was decoded ends, in seconds."""
     return self._end
 
+  def told_seconds(self) -> float:
+    """Returns how long the file says that it is; 0 if it does not."""
+    return max(self._container.duration or 0, 0) / av.time_base
+
   def decode(
     self, start: Fraction | None = None
   ) -> Iterator[tuple[av.VideoFrame, Fraction | None]]:

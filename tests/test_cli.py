@@ -281,3 +281,14 @@ def test_a_full_standard_output_is_one_line():
   result = run_with_output('> /dev/full')
   assert result.returncode == 1
   assert result.stderr == ('error: standard output: No space left on device\n')
+
+
+def test_named_paths_are_absolute_and_in_order(tmp_path):
+  program = (
+    'from two_stream import cli\n'
+    "cli.run(lambda a, b: print(a, b), ['FROM', 'TO'])\n"
+  )
+  result = programs.run_code(program, 'x', '/y/../z', cwd=tmp_path)
+  assert result.stdout == f'{tmp_path}/x /y/../z\n'
+  result = programs.run_code(program, 'x')
+  printed.assert_one_line_error(result, 'TO is missing: -c FROM TO')

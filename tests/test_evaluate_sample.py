@@ -293,27 +293,3 @@ def test_a_report_and_gifs_of_a_video(small_data, tmp_path):
       np.frombuffer(content, np.uint8)[np.newaxis]
     )
     assert len(animation.frames) == 23
-
-
-DEEPMIND_DATA = os.environ.get('KINETICS_I3D_DATA', '')
-
-
-@pytest.mark.skipif(
-  not DEEPMIND_DATA,
-  reason='needs the released weights: set KINETICS_I3D_DATA to the data folder '
-  'of a clone of github.com/google-deepmind/kinetics-i3d',
-)
-@pytest.mark.parametrize('combination', reference.published_outputs())
-def test_released_weights_give_the_published_outputs(combination):
-  initialization, _, stream = combination.rpartition('_')
-  flag = initialization.replace('no_', 'no') + '_pretrained'
-  result = evaluate(
-    f'--data_dir={DEEPMIND_DATA}', f'--eval_type={stream}', f'--{flag}'
-  )
-  expected = reference.published_outputs()[combination]
-  norm, rows = printed.parse(result.stdout)
-  assert norm == pytest.approx(expected['norm'], rel=1e-4)
-  for row, (probability, logit, label) in zip(rows, expected['top']):
-    assert row[2] == label
-    assert row[1] == pytest.approx(logit, rel=1e-3)
-    assert row[0] == pytest.approx(probability, rel=1e-2)

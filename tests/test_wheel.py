@@ -21,6 +21,13 @@ for name in sys.argv[1:]:
 """
 
 
+# Prints the number of released files that the installed table has.
+_TABLE = """
+from two_stream.networks import provenance
+print(len(provenance._released()))
+"""
+
+
 def module_names():
   """Dotted names of i3d and of every module of two_stream in the checkout."""
   names = ['i3d']
@@ -63,3 +70,4 @@ def test_the_wheel_has_every_module(tmp_path):
   assert len(found.splitlines()) == len(module_names())
   for line in found.splitlines():
     assert pathlib.Path(line).is_relative_to(environment), line
+  assert run(python, '-I', '-c', _TABLE, cwd=tmp_path) == '5\n'

@@ -80,8 +80,8 @@ def define_path(
   )
 
 
-def run(main: Callable[[], int | None]) -> None:
-  """Runs `main()` as an absl program.
+def run(main: Callable[..., int | None], paths: Sequence[str] = ()) -> None:
+  """Runs `main` as an absl program.
 
   Flags are parsed first, and a stray positional argument is refused. To absl
   `--imagenet_pretrained false` means `--imagenet_pretrained` and a stray
@@ -97,7 +97,10 @@ def run(main: Callable[[], int | None]) -> None:
   that the encoding of the output lacks are escaped too.
 
   Args:
-    main: a function of no arguments.
+    main: a function of as many arguments as there are `paths`.
+    paths: the names of the arguments that are no flags, such as 'SOURCE'. Each
+      is a path that must be given, and `main` gets it as an absolute path. The
+      docstring of the script, which `--help` shows, explains them.
   """
 
   def checked_main(argv: Sequence[str]) -> int | None:
@@ -108,10 +111,10 @@ def run(main: Callable[[], int | None]) -> None:
     try:
       if sys.stdout is None:
         raise errors.InputError('standard output is closed; open it')
-      refuse_stray_arguments(argv[1:])
+      given = _named_paths(argv[1:], paths)
       refuse_nul(flags.FLAGS.flag_values_dict())
       refuse_odd_numbers(flags.FLAGS.flag_values_dict())
-      status = main()
+      status = main(*given.values())
       sys.stdout.flush()
       return status
     except errors.InputError as error:
@@ -192,6 +195,23 @@ def _beside_bars(record: Any) -> bool:
   del record
   progress.make_room()
   return True
+
+
+def _named_paths(
+  arguments: Sequence[str], names: Sequence[str]
+) -> dict[str, str]:
+  """Returns name -> absolute path of the arguments that are no flags."""
+  refuse_stray_arguments(arguments[len(names) :])
+  if missing := names[len(arguments) :]:
+    program = pathlib.Path(sys.argv[0]).name
+    raise errors.InputError(
+      f'{missing[0]} is missing: {program} {" ".join(names)}, see --help'
+    )
+  given = dict(zip(names, arguments))
+  for name, path in given.items():
+    if not path or '\0' in path:
+      raise errors.InputError(f'{name}: {path!r} is no path')
+  return {name: _PathParser().parse(path) for name, path in given.items()}
 
 
 def refuse_stray_arguments(arguments: Sequence[str]) -> None:

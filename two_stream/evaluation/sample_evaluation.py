@@ -1,5 +1,6 @@
 """What the networks say of one sample: logits, and the lines to print."""
 
+import logging
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -16,7 +17,8 @@ def stream_logits(
 ) -> dict[str, np.ndarray]:
   """Classifies a sample with each stream.
 
-  The networks are loaded one after the other, so that only one is in memory.
+  The networks are loaded one after the other, so that only one is in memory. If
+  a network is one that DeepMind released, the log says so.
 
   Args:
     checkpoints: stream -> prefix of the checkpoint.
@@ -34,6 +36,8 @@ def stream_logits(
   for stream, path in checkpoints.items():
     scope = recipe.STREAMS[stream].scope
     classify = classifier.load(path, scope, precision)
+    if classify.provenance:
+      logging.info('%s: %s', path, classify.provenance)
     logits[stream] = classify(clips[stream])[0]
   return logits
 

@@ -201,8 +201,8 @@ class _Reader:
       for name in [full_name.removeprefix(self._prefix)]
       if full_name.startswith(self._prefix)
     }
-    self.description = _describe(self.tensors, self._prefix)
-    self._shapes = _network_shapes(self.description)
+    self.description = describe_tensors(self.tensors, self._prefix)
+    self._shapes = network_shapes(self.description)
     weight_checks.check_tensors(path, self._shapes, self.tensors)
     found = self.description.scope
     if scope and found and scope != found:
@@ -239,7 +239,7 @@ class _Reader:
     return prefixes[0]
 
 
-def _describe(
+def describe_tensors(
   tensors: Mapping[str, checkpoint_files.Tensor], prefix: str
 ) -> Description:
   """Derives the description from the shapes of the variables.
@@ -267,7 +267,7 @@ def _describe(
   )
 
 
-def _network_shapes(description: Description) -> dict[str, list[int]]:
+def network_shapes(description: Description) -> dict[str, list[int]]:
   """Returns path -> shape of all variables; the shape of BatchNorm's is [C]."""
   weights, features = layers.weight_shapes(
     i3d.LAYERS, description.channels, description.depth_multiplier

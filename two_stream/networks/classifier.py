@@ -23,6 +23,7 @@ from two_stream.networks import (
   batch_norm,
   checkpoints,
   layers,
+  provenance,
   weight_checks,
 )
 
@@ -69,6 +70,8 @@ class Classifier(tf.Module):
     logits: the forward pass as a `tf.function`: float32 clip
       [B, T, 224, 224, C], values in [-1, 1], T >= 9 -> float32 [B, classes].
       It is compiled once, for any B and T.
+    provenance: which of DeepMind's released files the weights are from, or
+      None.
   """
 
   def __init__(
@@ -91,6 +94,7 @@ class Classifier(tf.Module):
     """
     super().__init__(name='classifier')
     self._network_name = name
+    self.provenance = provenance.find(values)
     dtype = tf.as_dtype(precision)
     network = fold(values, description, dtype)
     folded = {v.name: v.numpy() for v in network.variables}

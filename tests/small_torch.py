@@ -61,11 +61,12 @@ def zip_form(
   storages: Mapping[str, bytes],
   method: int = zipfile.ZIP_STORED,
   byteorder: bytes = b'little',
+  pickle: bytes | None = None,
 ) -> bytes:
-  """Returns a file of the zip form."""
+  """Returns a file of the zip form; `pickle` takes the place of the tree's."""
   content = io.BytesIO()
   with zipfile.ZipFile(content, 'w', method) as archive:
-    archive.writestr('archive/data.pkl', small_pickles.dumps(tree))
+    archive.writestr('archive/data.pkl', pickle or small_pickles.dumps(tree))
     archive.writestr('archive/byteorder', byteorder)
     for key, values in storages.items():
       archive.writestr(f'archive/data/{key}', values)

@@ -1,5 +1,7 @@
 """One sample: each stream is asked about its own clip."""
 
+import logging
+
 import numpy as np
 import pytest
 import reference
@@ -34,6 +36,25 @@ def test_a_stream_without_checkpoint_is_not_asked(checkpoints):
   logits = sample_evaluation.stream_logits({'flow': checkpoints['flow']}, clips)
   assert list(logits) == ['flow']
   assert logits['flow'].shape == (3,)
+
+
+def test_a_released_network_is_named_in_the_log(monkeypatch, caplog):
+  """In one line, and nothing is said of the other network."""
+
+  class Loaded:
+    def __init__(self, path, *_):
+      is_released = path == 'a/rgb'
+      self.provenance = "DeepMind's rgb_x" if is_released else None
+
+    def __call__(self, clip):
+      return clip
+
+  monkeypatch.setattr(classifier, 'load', Loaded)
+  paths = {'rgb': 'a/rgb', 'flow': 'a/flow'}
+  with caplog.at_level(logging.INFO):
+    sample_evaluation.stream_logits(paths, {'rgb': [1], 'flow': [2]})
+  said = [record.getMessage() for record in caplog.records]
+  assert said == ["a/rgb: DeepMind's rgb_x"]
 
 
 def test_lines_are_those_of_deepminds_script():

@@ -88,7 +88,8 @@ def read(path: files.PathLike) -> Network:
         raise
       except (ValueError, OSError) as error:
         raise errors.InputError(
-          f'{path} is damaged, or is no file of weights alone: {error}'
+          f'{path} is damaged, or is no file of weights alone: '
+          f'{errors.printable(error)}'
         ) from error
     if network:
       return network

@@ -175,7 +175,7 @@ def _check(
       problems.append(f'{name} is not of floating-point numbers')
   for name in arrays:
     if name not in known and not name.endswith(layout.ignored):
-      problems.append(f'{name[:100]} is unexpected')
+      problems.append(f'{errors.printable(name[:100])} is unexpected')
   if problems:
     shown = problems[:_MOST_NAMED]
     if len(problems) > len(shown):

@@ -15,11 +15,12 @@ the values of the tensors, called storages, beside it:
 https://github.com/pytorch/pytorch/blob/main/torch/serialization.py
 """
 
+import contextlib
 import math
 import struct
 import zipfile
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
@@ -77,7 +78,7 @@ def read_zip(stream: BinaryIO, size: int) -> Any:
     ValueError: the file is damaged, or holds more than tensors.
     OSError: the file cannot be read.
   """
-  try:
+  with _zip_errors():
     archive = zipfile.ZipFile(stream)
     members = {info.filename: info for info in archive.infolist()}
     names = [name for name in members if name.endswith('/data.pkl')]
@@ -89,25 +90,26 @@ def read_zip(stream: BinaryIO, size: int) -> Any:
       archive.read(f'{root}byteorder') != b'little'
     ):
       raise ValueError('it has big-endian numbers')
-  except _ZIP_ERRORS as error:
-    raise ValueError(f'a damaged zip archive: {error}') from error
   loaded: dict[str, bytes] = {}
 
   def values(storage: _Storage) -> np.ndarray:
     name = f'{root}data/{storage.key}'
-    try:
+    with _zip_errors():
       if name not in loaded:
         loaded[name] = archive.read(name)
-    except _ZIP_ERRORS as error:
-      raise ValueError(f'a damaged zip archive: {error}') from error
     return _array(storage, loaded[name])
 
-  with archive.open(names[0]) as file:
-    source = pickles.Source(file, members[names[0]].file_size)
-    try:
-      return _read(source, values)
-    except _ZIP_ERRORS as error:
-      raise ValueError(f'a damaged zip archive: {error}') from error
+  with _zip_errors(), archive.open(names[0]) as file:
+    return _read(pickles.Source(file, members[names[0]].file_size), values)
+
+
+@contextlib.contextmanager
+def _zip_errors() -> Iterator[None]:
+  """Turns what zipfile raises for damage into a ValueError."""
+  try:
+    yield
+  except _ZIP_ERRORS as error:
+    raise ValueError(f'a damaged zip archive: {error}') from error
 
 
 def _check_members(members: dict[str, zipfile.ZipInfo], size: int) -> None:

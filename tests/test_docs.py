@@ -18,6 +18,7 @@ ROOT = markdown_pages.ROOT
 PAGES = markdown_pages.pages()
 # What a user runs; demo and benchmarks are for those who read the source.
 USERS_SCRIPTS = (
+  'compute_fvd.py',
   'convert_checkpoint.py',
   'evaluate_sample.py',
   'evaluate_split.py',

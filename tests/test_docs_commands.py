@@ -76,7 +76,7 @@ def copy_checkout(tmp_path_factory):
     for i in range(3):
       path = folder / 'my_videos' / label / f'{i}.webm'
       shutil.copy(folder / 'data' / 'sample.webm', path)
-  for name in ('rgb_imagenet', 'flow_imagenet'):
+  for name in ('rgb_imagenet', 'flow_imagenet', 'rgb_scratch'):
     small_networks.write(folder / 'kinetics-i3d' / 'data', name, 7)
   (folder / 'tmp').mkdir()
   for name in (VIDEOS, 'labels'):

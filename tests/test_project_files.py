@@ -3,6 +3,7 @@
 import pathlib
 import re
 
+import pytest
 import test_style
 import yaml
 
@@ -43,9 +44,12 @@ def test_ci_runs_on_the_oldest_and_the_newest_python():
   assert (ROOT / '.ci' / 'run').stat().st_mode & 0o100
 
 
-def test_what_evaluate_split_writes_by_default_is_not_committed():
-  script = (ROOT / 'evaluate_split.py').read_text()
-  default = re.search(r"'output_dir',\s+'(\w+)',", script)[1]
+@pytest.mark.parametrize(
+  ('script', 'flag'),
+  [('evaluate_split.py', 'output_dir'), ('compute_fvd.py', 'cache_dir')],
+)
+def test_what_a_script_writes_by_default_is_not_committed(script, flag):
+  default = re.search(rf"'{flag}',\s+'(\w+)',", (ROOT / script).read_text())[1]
   assert f'/{default}/' in (ROOT / '.gitignore').read_text().splitlines()
 
 

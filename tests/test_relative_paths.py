@@ -101,6 +101,19 @@ PROGRAMS = [
     'report.html',
   ),
   Program(
+    'compute_fvd.py',
+    {
+      'data_dir': '../kinetics',
+      'reference_dir': '../two_videos',
+      'generated_dir': '../two_videos',
+      'cache_dir': 'cache',
+      'output': 'fvd.json',
+    },
+    ['--num_frames=9', '--num_workers=1'],
+    'fvd.json',
+    is_slow=True,
+  ),
+  Program(
     'demo/synthetic_ssv2.py',
     {'output_dir': 'ssv2'},
     [
@@ -128,6 +141,17 @@ PROGRAMS = [
   ),
   Program(
     'benchmarks/decoding.py', {'videos_dir': '../videos'}, ['--rounds=1'], None
+  ),
+  Program(
+    'benchmarks/fvd.py',
+    {
+      'data_dir': '../kinetics',
+      'videos_dir': '../two_videos',
+      'plot': 'fvd.png',
+    },
+    ['--num_videos=2', '--num_frames=9'],
+    'fvd.png',
+    is_slow=True,
   ),
   Program(
     'benchmarks/preprocess.py',
@@ -170,6 +194,10 @@ def make_folder(tmp_path_factory):
   small_records.write(folder / 'records')
   small_records.write(folder / 'records', 'validation', ((5,),))
   small_networks.write(folder / 'data', 'rgb_imagenet', 3)
+  small_networks.write(folder / 'kinetics', 'rgb_scratch', 3)
+  (folder / 'two_videos').mkdir()
+  for name in ('0.webm', '1.webm'):
+    small_videos.write_video(folder / 'two_videos' / name)
   for name in ('label_map.txt', 'sample.webm'):
     source = 'records/label_map.txt' if name[0] == 'l' else 'videos/0.webm'
     (folder / 'data' / name).write_bytes((folder / source).read_bytes())

@@ -10,39 +10,17 @@ with the file before memory is taken, and no pickle is loaded.
 """
 
 import dataclasses
-import io
-import math
-import os
 import pathlib
-import re
 import sys
-import zipfile
 from collections.abc import Sequence
 
 import numpy as np
 
-from two_stream import errors, files
+from two_stream import files
+from two_stream.evaluation import array_files
 
 # A part of a shard of 64 clips has about 100 kB.
 _MAX_BYTES = 1 << 30
-# What `np.save` writes in front of an array whose header fits 65,535 bytes.
-_ARRAY_HEADER = re.compile(
-  rb"\x93NUMPY\x01\x00..\{'descr': '(?P<dtype>[<|][a-zA-Z][0-9]{1,6})', "
-  rb"'fortran_order': False, 'shape': \((?P<shape>[0-9, ]{0,60})\), \} *\n",
-  re.DOTALL,
-)
-# What reading a file raises if there is none, or if it is not a part.
-_UNUSABLE = (
-  errors.InputError,  # The file is missing or cannot be read.
-  EOFError,
-  LookupError,
-  NotImplementedError,
-  OSError,
-  RuntimeError,
-  TypeError,
-  ValueError,
-  zipfile.BadZipFile,
-)
 _REMEDY = (
   'make room or choose another --output_dir, then run again: it continues'
 )
@@ -160,7 +138,7 @@ class Parts:
       part = Part(**dict(zip(ARRAYS, arrays)))
       _check(part, num_records, self._num_classes)
       return part
-    except _UNUSABLE:
+    except array_files.UNUSABLE:
       return None
 
   def write(self, shard: files.PathLike, shard_digest: str, part: Part) -> None:
@@ -192,45 +170,17 @@ class Parts:
 
 
 def _read_arrays(path: pathlib.Path) -> list[np.ndarray]:
-  """Reads the arrays of a part; raises one of `_UNUSABLE` if it cannot.
+  """Reads the arrays of a part; raises one of `UNUSABLE` if it cannot.
 
   Returns:
     The text of `Parts._source` as an array str [], then the arrays of a part.
   """
-  with files.open_to_read(path) as stream:
-    if os.fstat(stream.fileno()).st_size > _MAX_BYTES:
-      raise ValueError('too large for a part')
-    content = stream.read(_MAX_BYTES)
-  with zipfile.ZipFile(io.BytesIO(content)) as archive:
-    names = ['made_from', *ARRAYS]
-    is_old = archive.namelist() == [f'{name}.npy' for name in names[:-1]]
-    arrays = [
-      _array(_stored(archive, f'{name}.npy', len(content)))
-      for name in (names[:-1] if is_old else names)
-    ]
-  # Older versions showed every clip whole, and wrote no `repeated`.
-  return [*arrays, np.zeros(len(arrays[1]), bool)] if is_old else arrays
-
-
-def _stored(archive: zipfile.ZipFile, name: str, max_bytes: int) -> bytes:
-  """Returns the bytes of a member, which must not be compressed."""
-  member = archive.getinfo(name)
-  if member.compress_type != zipfile.ZIP_STORED or member.file_size > max_bytes:
-    raise ValueError(f'{name} is not as np.savez writes it')
-  return archive.read(member)
-
-
-def _array(content: bytes) -> np.ndarray:
-  """Parses the content of a .npy file, whose size must fit its header."""
-  header = _ARRAY_HEADER.match(content)
-  if header is None:
-    raise ValueError('not an array as np.save writes it')
-  dtype = np.dtype(header['dtype'].decode())
-  shape = [int(size) for size in header['shape'].split(b',') if size.strip()]
-  size = len(content) - len(header[0])
-  if dtype.hasobject or math.prod(shape) * dtype.itemsize != size:
-    raise ValueError('an array has another size than its header says')
-  return np.ndarray(shape, dtype, content, len(header[0]))
+  names = ['made_from', *ARRAYS]
+  arrays = array_files.read_archive(path, names, _MAX_BYTES)
+  if list(arrays) == names[:-1]:
+    # Older versions showed every clip whole, and wrote no `repeated`.
+    arrays[names[-1]] = np.zeros(len(arrays['ids']), bool)
+  return [arrays[name] for name in names]
 
 
 def _check(part: Part, num_records: int, num_classes: int) -> None:

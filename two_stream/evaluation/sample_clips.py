@@ -6,22 +6,16 @@ import os
 import pathlib
 import re
 import reprlib
-import warnings
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from typing import BinaryIO
 
 import numpy as np
 
 from two_stream import errors, files, recipe
-from two_stream.evaluation import video_clips
+from two_stream.evaluation import array_files, video_clips
 from two_stream.preprocessing import clip_settings
 from two_stream.video import pixels, reader, resampling
 
 _SIZE = pixels.CROP_SIZE
-_HEADER_READERS = {
-  (1, 0): np.lib.format.read_array_header_1_0,
-  (2, 0): np.lib.format.read_array_header_2_0,
-}
 
 
 def load(
@@ -233,15 +227,13 @@ def _read_clip(path: files.PathLike, channels: int) -> np.ndarray:
     InputError: the file is damaged, or contains no clip.
   """
   with files.open_to_read(path) as stream:
-    shape, is_fortran, dtype = _read_header(stream, path)
+    shape, is_fortran, dtype = array_files.read_header(stream, path)
     _check_kind(shape, dtype, channels, path)
+    array_files.check_length(stream, path, shape, dtype)
     size = math.prod(shape)
-    num_bytes = os.fstat(stream.fileno()).st_size - stream.tell()
-    if num_bytes < size * dtype.itemsize:
-      raise _damaged(path, f'it breaks off after {num_bytes} bytes of values')
     values = np.fromfile(stream, dtype, size)
   if len(values) < size:
-    raise _damaged(path, 'somebody is writing it')
+    raise array_files.damaged(path, 'somebody is writing it')
   clip = values.reshape(shape, order='F' if is_fortran else 'C')
   clip = check(clip, channels, path)
   if 0 <= clip.min() < clip.max():
@@ -249,33 +241,3 @@ def _read_clip(path: files.PathLike, channels: int) -> np.ndarray:
       '%s: has no negative value; if it is in [0, 1], scale it to [-1, 1]', path
     )
   return clip
-
-
-def _read_header(
-  stream: BinaryIO, path: files.PathLike
-) -> tuple[list[int], bool, np.dtype]:
-  """Reads how an array is stored.
-
-  Returns:
-    (shape, with sizes below 2^63; whether the values are in Fortran's order;
-    their type).
-
-  Raises:
-    InputError: the header is damaged.
-  """
-  try:
-    with warnings.catch_warnings():
-      warnings.simplefilter('ignore')  # Python, which parses headers, may warn.
-      version = np.lib.format.read_magic(stream)
-      shape, is_fortran, dtype = _HEADER_READERS[version](stream)
-    return np.array(shape, np.int64).tolist(), is_fortran, dtype
-  except Exception as error:  # NumPy does not catch errors of Python's parser.
-    raise _damaged(path, 'its header is not one') from error
-
-
-def _damaged(path: files.PathLike, reason: str) -> errors.InputError:
-  """Makes the error of a damaged file, for the caller to raise."""
-  return errors.InputError(
-    f'{path} is no complete .npy file of plain numbers: {reason}; copy or make '
-    'it again'
-  )

@@ -18,8 +18,6 @@ from typing import Any, NamedTuple
 from two_stream import errors
 from two_stream.preprocessing import child_process
 
-# The oldest unfinished task may be followed by so many tasks a worker. There is
-# a limit because results that wait for their turn take memory.
 _TASKS_AHEAD = 8
 _START_ATTEMPTS = 3
 
@@ -42,6 +40,7 @@ def worker_pool(
   num_workers: int,
   timeout: float,
   start: Callable[[], None],
+  tasks_ahead: int = _TASKS_AHEAD,
 ) -> Iterator['WorkerPool']:
   """Starts processes that call `function(task)`; ends them after the block.
 
@@ -54,6 +53,8 @@ def worker_pool(
     num_workers: the number of processes.
     timeout: seconds after which a task counts as failed.
     start: each process calls this once, before its first task.
+    tasks_ahead: the oldest unfinished task may be followed by so many tasks a
+      worker. Results that wait for their turn take memory.
 
   Yields:
     The pool.
@@ -61,7 +62,7 @@ def worker_pool(
   Raises:
     RuntimeError: workers end before they can take a task.
   """
-  pool = WorkerPool(lambda: _Worker(function, timeout, start))
+  pool = WorkerPool(lambda: _Worker(function, timeout, start), tasks_ahead)
   try:
     pool.start(num_workers)
     yield pool
@@ -72,8 +73,11 @@ def worker_pool(
 class WorkerPool:
   """Gives tasks to workers and puts the results in order."""
 
-  def __init__(self, new_worker: Callable[[], '_Worker']):
+  def __init__(
+    self, new_worker: Callable[[], '_Worker'], tasks_ahead: int = _TASKS_AHEAD
+  ):
     self._new_worker = new_worker
+    self._tasks_ahead = tasks_ahead
     self._workers: list[_Worker] = []
 
   def start(self, num_workers: int) -> None:
@@ -106,7 +110,7 @@ class WorkerPool:
     results: dict[int, Any] = {}
     given = 0
     for turn in itertools.count():
-      limit = turn + _TASKS_AHEAD * len(self._workers)
+      limit = turn + self._tasks_ahead * len(self._workers)
       given += self._give_out(queue, limit - given)
       while turn not in results:
         if turn == given:

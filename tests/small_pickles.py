@@ -31,6 +31,12 @@ class Persistent(NamedTuple):
   identity: Any
 
 
+class Python2Text(str):
+  """A text as Python 2 writes it."""
+
+  __slots__ = ()
+
+
 def dumps(value: Any) -> bytes:
   """Returns a pickle of a value, which may contain the classes above."""
   return b'\x80\x02' + code(value) + b'.'
@@ -73,7 +79,13 @@ def _scalar(value: Any) -> bytes:
     return b'\x8a' + bytes([len(content)]) + content
   if isinstance(value, float):
     return b'G' + struct.pack('>d', value)
-  if isinstance(value, bytes):
-    return b'B' + struct.pack('<I', len(value)) + value
+  if isinstance(value, str):
+    return _text(value)
+  return b'B' + struct.pack('<I', len(value)) + value
+
+
+def _text(value: str) -> bytes:
   content = value.encode('utf-8', 'surrogatepass')
+  if isinstance(value, Python2Text):
+    return b'U' + bytes([len(content)]) + content
   return b'X' + struct.pack('<I', len(content)) + content

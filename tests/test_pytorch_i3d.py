@@ -114,7 +114,7 @@ def test_a_state_dict_is_found_in_what_programs_save(tree):
     None,
     [STATE],
     {},
-    {'rgb': STATE, 'flow': STATE},
+    {'rgb': STATE, 'flow': dict(STATE)},
     {'a': {'b': {'c': {'d': STATE}}}},
     {
       f'{stream}.{name}': value
@@ -132,9 +132,17 @@ def test_none_or_two_networks_are_refused(tree):
     pytorch_i3d.state_dict(tree)
 
 
+def test_many_dicts_are_searched_in_time():
+  inner = {str(i): None for i in range(30_000)}
+  with pytest.raises(ValueError, match='it has 0 dicts'):
+    pytorch_i3d.state_dict({str(i): inner for i in range(30_000)})
+  with pytest.raises(ValueError, match='more than'):
+    pytorch_i3d.state_dict({str(i): None for i in range(1 << 17)})
+
+
 def test_dicts_that_double_are_searched_in_time():
   tree = {}
   for _ in range(60):
     tree = {str(i): tree for i in range(50)}
-  with pytest.raises(ValueError, match='more than'):
+  with pytest.raises(ValueError, match='it has 0 dicts'):
     pytorch_i3d.state_dict(tree)

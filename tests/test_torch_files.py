@@ -81,6 +81,39 @@ def tensor(offset, shape, stride, size=6):
 
 
 @both
+def test_the_step_of_an_axis_of_one_element_means_nothing(form):
+  content = READERS[form][1](
+    {'a': tensor(2, (1, 3, 1), (1 << 61, 1, 7))},
+    {'0': np.arange(6.0, dtype='<f4').tobytes()},
+  )
+  assert read(form, content)['a'].tolist() == [[[2], [3], [4]]]
+
+
+def test_a_file_of_python_2_and_pytorch_0_3_is_read():
+  """Texts are those of Python 2, and a dict is made of a list of pairs."""
+  old = small_pickles.Python2Text
+  kind = small_pickles.Global('torch.cuda', 'FloatStorage')
+  place = small_pickles.Persistent(
+    (old('storage'), kind, old('94'), old('cuda:0'), 6, None)
+  )
+  made = small_pickles.Call(
+    small_pickles.Global('torch._utils', '_rebuild_tensor'),
+    (place, 0, (2, 3), (3, 1)),
+  )
+  tree = small_pickles.Call(small_torch.ORDERED, ([[old('a'), made]],))
+  machine = {
+    old('protocol_version'): 1001,
+    old('little_endian'): True,
+    old('type_sizes'): {old('int'): 4, old('long'): 4, old('short'): 2},
+  }
+  values = np.arange(6, dtype='<f4')
+  content = small_torch.legacy_form(
+    tree, {old('94'): values.tobytes()}, machine=machine
+  )
+  assert read('legacy', content)['a'].tolist() == [[0, 1, 2], [3, 4, 5]]
+
+
+@both
 @pytest.mark.parametrize(
   'value',
   [
@@ -94,6 +127,9 @@ def tensor(offset, shape, stride, size=6):
     tensor(0, (-1,), (1,)),
     tensor(0, (2, 3), (1,)),
     tensor(0, (1,) * 9, (1,) * 9),
+    tensor(0, (3,), (1 << 200,)),
+    tensor(0, (0, 1 << 200), (1, 1)),
+    tensor(0, (0, 1 << 61), (1, 1)),
     tensor(0, [3], [1]),
     tensor(0.0, (3,), (1,)),
     tensor(0, (True,), (1,)),

@@ -179,7 +179,7 @@ class _NumpyArray(pickles.Stateful):
       and type(content) is bytes
       and type(shape) is tuple
       and len(shape) <= 8
-      and all(type(size) is int and size >= 0 for size in shape)
+      and all(type(n) is int and 0 <= n <= _MAX_BYTES for n in shape)
     ):
       raise ValueError('an array is described in an unknown way')
     if math.prod(shape) * kind.dtype.itemsize != len(content):

@@ -82,9 +82,11 @@ def state_dict(tree: Any) -> dict[str, foreign_arrays.Array]:
   """
   found = []
   nodes = [(0, tree)]
+  seen: set[int] = set()  # A dict can be in others many times.
   for depth, node in nodes:
-    if not isinstance(node, dict):
+    if not isinstance(node, dict) or id(node) in seen:
       continue
+    seen.add(id(node))
     firsts = [name for name in node if _is_first(name)]
     if firsts:
       found.append((node, firsts))

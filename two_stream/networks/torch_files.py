@@ -34,6 +34,7 @@ LEGACY_START = b'\x80\x02\x8a\x0a' + _MAGIC.to_bytes(10, 'little')
 _VERSION = 1001
 _IS_ENCRYPTED = 1  # Of the flags in a zip archive.
 _MAX_AXES = 8
+_MAX_NUMBER = 1 << 62
 _DTYPES = {
   'FloatStorage': np.dtype('<f4'),
   'DoubleStorage': np.dtype('<f8'),
@@ -199,7 +200,7 @@ def _tensor(
   numbers = (offset, *_sizes(shape), *_sizes(stride))
   if not isinstance(storage, _Storage) or len(shape) != len(stride):
     raise ValueError('a tensor is described in an unknown way')
-  if not all(type(number) is int and number >= 0 for number in numbers):
+  if not all(type(n) is int and 0 <= n < _MAX_NUMBER for n in numbers):
     raise ValueError('a tensor is described in an unknown way')
   end = offset + 1 + sum((n - 1) * step for n, step in zip(shape, stride))
   # Steps of zero could make a large tensor of a small storage.
@@ -211,11 +212,13 @@ def _tensor(
     values = storage.values(storage)
     if not count:
       return np.empty(shape, storage.dtype)
+    # An axis of one element may have any step, which then means nothing.
+    steps = [
+      step * values.itemsize if size > 1 else 0
+      for size, step in zip(shape, stride)
+    ]
     view = np.lib.stride_tricks.as_strided(
-      values[offset:],
-      shape,
-      [step * values.itemsize for step in stride],
-      writeable=False,
+      values[offset:], shape, steps, writeable=False
     )
     return view.copy()
 

@@ -37,6 +37,8 @@ OTHERS_WITHOUT_TENSORFLOW = (
   'two_stream.preprocessing.worker_pool',
   'two_stream.evaluation.sample_clips',
   'two_stream.evaluation.sample_process',
+  'two_stream.evaluation.set_clips',
+  'two_stream.evaluation.fvd',
   'two_stream.training.training_job',
 )
 

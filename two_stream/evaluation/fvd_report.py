@@ -18,6 +18,9 @@ from two_stream.evaluation import (
 from two_stream.terminal import progress
 
 _NUM_NAMED = 3
+# Another number makes features that are kept useless: for when the steps from a
+# video to its features change.
+_FORM = 1
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -116,7 +119,8 @@ def compute(comparison: Comparison) -> Report:
   settings = comparison.settings
   cache = feature_cache.FeatureCache(
     comparison.cache_dir,
-    f'{embed.digest} {settings.num_frames} {settings.frames_per_second}',
+    f'{_FORM} {embed.digest} {settings.num_frames} '
+    f'{settings.frames_per_second}',
     embed.num_features,
   )
   sets = [

@@ -25,7 +25,12 @@ from absl import flags
 
 from two_stream import cli
 from two_stream.datasets import data_set, something_something
-from two_stream.preprocessing import job_flags, many_videos
+from two_stream.preprocessing import (
+  flag_values,
+  job_flags,
+  many_videos,
+  task_flags,
+)
 
 FLAGS = flags.FLAGS
 
@@ -48,13 +53,14 @@ flags.DEFINE_list(
   f'{", ".join(data_set.SPLITS)}, separated by commas.',
 )
 flags.adopt_module_key_flags(job_flags)
+flags.adopt_module_key_flags(task_flags)
 
 
 def main() -> int:
   """Runs one task; returns the exit status."""
   # TensorFlow only writes records here, so it must not occupy a GPU.
   os.environ['CUDA_VISIBLE_DEVICES'] = '-1'
-  splits = job_flags.splits_from_flag(FLAGS.splits)
+  splits = flag_values.splits(FLAGS.splits)
   videos = something_something.read(FLAGS.labels_dir, splits)
   summary, num_failed = many_videos.run(job_flags.job(videos, FLAGS.videos_dir))
   for split, counts in summary['splits'].items():

@@ -62,3 +62,12 @@ def test_a_header_is_read_and_a_short_file_refused(tmp_path):
       array_files.check_length(stream, path, [2, 4], dtype)
   with pytest.raises(errors.InputError, match='its header is not one'):
     array_files.read_header(io.BytesIO(b'no array'), path)
+
+
+def test_one_array_of_an_archive_is_read(tmp_path):
+  path = tmp_path / 'a.npz'
+  np.savez(path, large=np.zeros(3000), text=np.array('äb'), odd=np.array([{}]))
+  assert str(array_files.read_member(path, 'text', 1000)) == 'äb'
+  for name in ('large', 'odd', 'gone'):
+    with pytest.raises(array_files.UNUSABLE):
+      array_files.read_member(path, name, 1000)

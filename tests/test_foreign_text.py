@@ -22,7 +22,7 @@ from two_stream.datasets import (
   something_something,
 )
 from two_stream.evaluation import data_directory
-from two_stream.preprocessing import job_flags, task_share
+from two_stream.preprocessing import flag_values, task_share
 from two_stream.video import resampling
 
 FEW = 100
@@ -315,7 +315,7 @@ READERS = {
     recipe.parse_learning_rates, schedules(), check_rates, 60_000
   ),
   '--fps': Reader(
-    job_flags.frames_per_second_from_flag,
+    flag_values.frames_per_second,
     st.one_of(st.integers(0, 2000).map(str), fuzzing.texts()),
     check_frame_rate,
     100_000,

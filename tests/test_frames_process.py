@@ -42,9 +42,10 @@ def test_the_frames_of_several_videos_have_the_same_bits(videos):
       with pytest.raises(errors.InputError, match='no: cannot be read'):
         list(process.take())
       continue
-    beginning, *frames, ending = process.take()
-    assert beginning.length == pytest.approx(0.5, abs=0.01)
-    assert ending == frames_process.Ending('', ())
+    taken = process.take()
+    frames = list(taken)
+    assert taken.length == pytest.approx(0.5, abs=0.01)
+    assert (taken.damage, taken.notes) == ('', ())
     expected = list(shown_frames.ShownFrames(each))
     assert len(frames) == len(expected)
     for one, other in zip(frames, expected):
@@ -63,7 +64,7 @@ def test_a_process_that_dies_is_replaced(videos):
   message = 'a.webm: the process that reads it was ended by SIGSEGV'
   with pytest.raises(errors.InputError, match=message):
     list(process.take())
-  assert len(list(process.take())) == 8
+  assert len(list(process.take())) == 6
   process.close()
 
 
@@ -76,8 +77,7 @@ def test_a_process_that_hangs_is_replaced(videos):
   with pytest.raises(errors.InputError, match=r'a\.webm: no frame came for'):
     list(process.take())
   process._timeout = 20
-  beginning, *_ = process.take()
-  assert isinstance(beginning, frames_process.Beginning)
+  assert len(list(process.take())) == 6
   process.close()
 
 
@@ -86,10 +86,8 @@ def test_who_takes_not_all_frames_gets_the_next_video(videos):
   process = frames_process.FramesProcess()
   process.give(source(videos / 'a.webm'))
   process.give(source(videos / 'b.webm'))
-  frames = process.take()
-  next(frames)
-  frames.close()
-  _, first, *_ = process.take()
+  next(iter(process.take()))
+  first = next(iter(process.take()))
   expected = next(iter(shown_frames.ShownFrames(source(videos / 'b.webm'))))
   np.testing.assert_array_equal(first.rgb, expected.rgb)
   process.close()

@@ -119,6 +119,23 @@ def read_archive(
     }
 
 
+def read_member(
+  path: files.PathLike, name: str, max_bytes: int
+) -> np.ndarray:
+  """Reads one array of a large .npz file; raises one of `UNUSABLE`.
+
+  Args:
+    path: the file. The rest of it is not read.
+    name: that of the array.
+    max_bytes: a larger array is refused.
+
+  Returns:
+    The array, which cannot be changed.
+  """
+  with files.open_to_read(path) as stream, zipfile.ZipFile(stream) as archive:
+    return _array(_stored(archive, f'{name}.npy', max_bytes))
+
+
 def _stored(archive: zipfile.ZipFile, name: str, max_bytes: int) -> bytes:
   """Returns the bytes of a member, which must not be compressed."""
   member = archive.getinfo(name)

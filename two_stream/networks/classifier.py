@@ -97,12 +97,7 @@ class Classifier(tf.Module):
     self.provenance = provenance.find(values)
     dtype = tf.as_dtype(precision)
     network = fold(values, description, dtype)
-    folded = {v.name: v.numpy() for v in network.variables}
-    weight_checks.check_values(name, folded)
-    # What the last weights give is looked at itself.
-    weight_checks.check_sizes(
-      name, {v: w for v, w in folded.items() if checkpoints.LOGITS not in v}
-    )
+    check_folded(name, network)
     clip_spec = tf.TensorSpec([None, None, 224, 224, description.channels])
 
     # These are no methods, because a compiled method refers to its object.
@@ -205,6 +200,7 @@ def fold(
   values: Mapping[str, np.ndarray],
   description: checkpoints.Description,
   dtype: tf.DType = tf.float32,
+  final_endpoint: str = 'Logits',
 ) -> i3d.InceptionI3d:
   """Makes a network whose BatchNorms are folded into the convolutions.
 
@@ -215,6 +211,7 @@ def fold(
     values: path in the network -> array, see `checkpoints.read`.
     description: what kind of network it is.
     dtype: of the weights. The logits are float32 in any case.
+    final_endpoint: the last endpoint that the network computes.
 
   Returns:
     A network for clips of `dtype` that gives the logits of the plain network.
@@ -232,6 +229,7 @@ def fold(
 
   folded = i3d.InceptionI3d(
     description.num_classes,
+    final_endpoint=final_endpoint,
     depth_multiplier=description.depth_multiplier,
     unit=unit,
   )
@@ -243,6 +241,21 @@ def fold(
   last.conv.w.assign(w)
   last.conv.b.assign(values[f'{logits}/conv_3d/b'])
   return folded
+
+
+def check_folded(name: str, network: i3d.InceptionI3d) -> None:
+  """Raises InputError if the weights of a folded network overflow.
+
+  Args:
+    name: what the message calls the network, such as its path.
+    network: what `fold` made.
+  """
+  folded = {v.name: v.numpy() for v in network.variables}
+  weight_checks.check_values(name, folded)
+  # What the last weights give is looked at itself.
+  weight_checks.check_sizes(
+    name, {v: w for v, w in folded.items() if checkpoints.LOGITS not in v}
+  )
 
 
 def _check_length(clip: np.ndarray) -> None:

@@ -66,29 +66,24 @@ class FramesProcess:
     self._given.append(source)
     self._send(source)
 
-  def take(self) -> Iterator[Message]:
-    """Yields the frames of the first video that was given and not yet taken.
+  def take(self) -> 'TakenFrames':
+    """Returns the first video that was given and not yet taken.
 
-    A caller that does not take them all must close the iterator.
-
-    Yields:
-      A `Beginning`, the frames, an `Ending`.
-
-    Raises:
-      InputError: the video cannot be used.
+    If not all frames of the video before were taken, the rest is dropped.
     """
-    source = self._given.popleft()
-    is_done = False
-    try:
-      while not is_done:
-        message = self._receive(source)
-        is_done = isinstance(message, Ending | errors.InputError)
-        if isinstance(message, errors.InputError):
-          raise message
-        yield message
-    finally:
-      if not is_done:
-        self._replace()
+    if self._is_busy:
+      self._replace()
+    return TakenFrames(self._messages(self._given.popleft()))
+
+  def _messages(self, source: shown_frames.Source) -> Iterator[Message]:
+    """Yields what the process says of a video, see `TakenFrames`."""
+    self._is_busy = True
+    while self._is_busy:
+      message = self._receive(source)
+      self._is_busy = not isinstance(message, Ending | errors.InputError)
+      if isinstance(message, errors.InputError):
+        raise message
+      yield message
 
   def close(self) -> None:
     """Ends the process, whatever it is doing."""
@@ -97,6 +92,7 @@ class FramesProcess:
     self._connection.close()
 
   def _start(self) -> None:
+    self._is_busy = False
     self._process, self._connection = child_process.start(_work)
 
   def _replace(self) -> None:
@@ -117,17 +113,48 @@ class FramesProcess:
     Raises:
       InputError: the process ends, or takes too long.
     """
+    why = f'no frame came for {self._timeout:g} seconds'
     try:
       if self._connection.poll(self._timeout):
         return self._connection.recv()
     except (EOFError, OSError):
       how = child_process.how_it_ended(self._process)
-      raise errors.InputError(
-        f'{source.path}: the process that reads it {how}'
-      ) from None
-    raise errors.InputError(
-      f'{source.path}: no frame came for {self._timeout:g} seconds'
-    )
+      why = f'the process that reads it {how}'
+    self._replace()
+    raise errors.InputError(f'{source.path}: {why}')
+
+
+class TakenFrames:
+  """The frames of a video, as `shown_frames.ShownFrames` has them.
+
+  Args:
+    messages: a `Beginning`, the frames, an `Ending`.
+
+  Attributes:
+    damage: see `shown_frames.ShownFrames`, like the other attributes.
+    notes: the same.
+    length: the same.
+  """
+
+  def __init__(self, messages: Iterator[Message]):
+    self._messages = messages
+    self.damage = ''
+    self.notes: tuple[str, ...] = ()
+    self.length = 0.0
+
+  def __iter__(self) -> Iterator[shown_frames.ShownFrame]:
+    """Yields the frames in the order of time.
+
+    Raises:
+      InputError: the video cannot be used, or the process died.
+    """
+    for message in self._messages:
+      if isinstance(message, shown_frames.ShownFrame):
+        yield message
+      elif isinstance(message, Ending):
+        self.damage, self.notes = message
+      else:
+        self.length = message.length
 
 
 def _work(connection: Connection) -> None:

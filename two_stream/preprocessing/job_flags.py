@@ -11,7 +11,12 @@ from absl import flags
 
 from two_stream import cli, documents, errors, files
 from two_stream.datasets import data_set
-from two_stream.preprocessing import clip_settings, many_videos, task_share
+from two_stream.preprocessing import (
+  clip_settings,
+  flag_values,
+  many_videos,
+  task_flags,
+)
 from two_stream.video import reader, resampling
 
 FLAGS = flags.FLAGS
@@ -68,20 +73,6 @@ flags.DEFINE_float(
   'A video that takes more seconds than this counts as failed.',
   lower_bound=1,
 )
-flags.DEFINE_integer(
-  'task_index',
-  None,
-  'Which of the --num_tasks shares of the work this run does, counted from 0. '
-  'By default, the position of this task in the Slurm job array, or the index '
-  'of this pod in a Kubernetes Indexed Job; 0 without these.',
-)
-flags.DEFINE_integer(
-  'num_tasks',
-  None,
-  'The number of shares into which the work is divided. By default, the size '
-  'of the Slurm job array, and 1 without such an array. An Indexed Job does '
-  'not tell its size, so there this flag is required.',
-)
 
 
 def job(
@@ -107,31 +98,17 @@ def job(
     output_dir=FLAGS.output_dir,
     num_workers=FLAGS.num_workers,
     settings=clip_settings.Settings(
-      frames_per_second=frames_per_second_from_flag(FLAGS.fps),
+      frames_per_second=flag_values.frames_per_second(FLAGS.fps),
       streams=streams_from_flag(FLAGS.streams),
       max_seconds=FLAGS.max_seconds,
       frames_per_second_of_frames=frames_per_second_of_frames,
     ),
     shard_size=FLAGS.shard_size,
-    share=task_share.find(FLAGS.task_index, FLAGS.num_tasks, os.environ),
+    share=task_flags.share(),
     keep_truncated=FLAGS.keep_truncated,
     follow_links=follow_links,
     video_timeout=FLAGS.video_timeout,
   )
-
-
-def splits_from_flag(splits: Sequence[str]) -> tuple[str, ...]:
-  """Returns the splits without repetitions.
-
-  Raises:
-    InputError: a name is not that of a split.
-  """
-  for split in splits:
-    if split not in data_set.SPLITS:
-      raise errors.InputError(
-        f'--splits: {split!r} is none of {", ".join(data_set.SPLITS)}'
-      )
-  return tuple(dict.fromkeys(splits))
 
 
 def streams_from_flag(streams: Sequence[str]) -> tuple[str, ...]:
@@ -147,23 +124,3 @@ def streams_from_flag(streams: Sequence[str]) -> tuple[str, ...]:
     f'--streams: {documents.quote(",".join(streams))} is neither rgb,flow nor '
     'rgb'
   )
-
-
-def frames_per_second_from_flag(fps: str) -> int | None:
-  """Returns the frame rate, or None to keep the frames as they are.
-
-  Raises:
-    InputError: the text is no frame rate.
-  """
-  if fps == resampling.NATIVE:
-    return None
-  try:
-    rate = documents.whole_number(fps, '--fps')
-  except errors.InputError:
-    rate = 0
-  if not 1 <= rate <= resampling.MAX_FRAMES_PER_SECOND:
-    raise errors.InputError(
-      f'--fps: {documents.quote(fps)} is neither {resampling.NATIVE} nor a '
-      f'whole number from 1 to {resampling.MAX_FRAMES_PER_SECOND}'
-    )
-  return rate

@@ -186,13 +186,7 @@ def read_clip(
     ValueError: the window is not inside the clip.
     InputError: the record is damaged.
   """
-  check_kind(record, 'flow')
-  rgb_encoded = _values(record.feature_lists, RGB_ENCODED, bytes)
-  flow_encoded = _values(record.feature_lists, FLOW_ENCODED, bytes)
-  frame_index = _values(record.context, FRAME_INDEX, int) or [
-    *range(len(rgb_encoded))
-  ]
-  _check_frame_index(frame_index, len(rgb_encoded), len(flow_encoded))
+  rgb_encoded, flow_encoded, frame_index = stored_images(record, 'flow')
   stop = len(frame_index) - 1 if num_frames is None else start + num_frames
   if not 0 <= start < stop < len(frame_index):
     raise ValueError(f'{start}:{stop} of {len(frame_index) - 1} time steps')
@@ -209,6 +203,47 @@ def read_clip(
   if len(sizes) > 1:
     raise errors.InputError('a record has images of several sizes')
   return expand(frames, flows, window)
+
+
+def stored_images(
+  record: Record, stream: str
+) -> tuple[list[bytes], list[bytes], list[int]]:
+  """Returns the images of a record, and when each of them is shown.
+
+  Args:
+    record: the clip.
+    stream: 'rgb', or 'flow' if the flow is needed, too.
+
+  Returns:
+    (the frames, U or more; the flows, which may be absent without need; the
+    frame index, int [K]).
+
+  Raises:
+    InputError: the record is damaged or has no flow.
+  """
+  check_kind(record, stream)
+  frames = _values(record.feature_lists, RGB_ENCODED, bytes)
+  flows = _values(record.feature_lists, FLOW_ENCODED, bytes)
+  frame_index = _values(record.context, FRAME_INDEX, int) or [
+    *range(len(frames))
+  ]
+  num_flows = len(flows) if stream == 'flow' else len(frames) - 1
+  _check_frame_index(frame_index, len(frames), num_flows)
+  return frames, flows, frame_index
+
+
+def seconds(record: Record) -> list[float]:
+  """Returns the time of each stored frame, in seconds of its video."""
+  return [
+    time / 1_000_000
+    for time in _values(record.feature_lists, RGB_TIMESTAMP, int)
+  ]
+
+
+def damage(record: Record) -> str:
+  """Returns what was wrong with the file of a clip; '' if it was whole."""
+  values = _values(record.context, DAMAGE, bytes)
+  return ' and '.join(value.decode(errors='replace') for value in values)
 
 
 def _values(features: Mapping[str, Values], key: str, kind: type) -> list[Any]:

@@ -85,6 +85,7 @@ def test_with_padding_there_is_a_window_at_every_stride():
 def test_seconds_are_those_of_the_first_frame_that_is_shown():
   at_rate = slide(num_frames=4, stride=4, is_padded=True)
   assert [window.seconds for window in at_rate] == [10, 10.08, 10.24]
+  assert [window.last_seconds for window in at_rate] == [10.04, 10.2, 10.32]
   native = slide((1,) * 6, num_frames=2, stride=2, frames_per_second=None)
   assert [window.seconds for window in native] == [10, 12]
 

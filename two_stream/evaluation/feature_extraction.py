@@ -270,7 +270,7 @@ def _of_crops(
     return network(_clip(np.stack(images), stream))
   by_crop = [
     network(_clip(np.stack([crop(each) for each in images]), stream))
-    for crop in _ten_crops(*images[0].shape[1:3], stream)
+    for crop in _ten_crops(images[0].shape, stream)
   ]
   return np.stack(by_crop, axis=1)
 
@@ -286,9 +286,13 @@ def _clip(images: np.ndarray, stream: str) -> np.ndarray:
 
 
 def _ten_crops(
-  height: int, width: int, stream: str
+  shape: tuple[int, ...], stream: str
 ) -> Iterator[Callable[[np.ndarray], np.ndarray]]:
-  """Yields functions that cut out the crops, in the order of view_plan.py."""
+  """Yields functions that cut crops out of images of a shape [T, H, W, C].
+
+  They come in the order of view_plan.py.
+  """
+  _, height, width, _ = shape
   size = pixels.CROP_SIZE
   bottom, right = height - size, width - size
   corners = [(0, 0), (0, right), (bottom, 0), (bottom, right)]

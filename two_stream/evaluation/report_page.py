@@ -18,7 +18,7 @@ from two_stream.video import resampling
 
 _NUM_CLASSES = 5  # How many classes a chart shows.
 
-_PAGE = string.Template("""<!DOCTYPE html>
+PAGE = string.Template("""<!DOCTYPE html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
@@ -115,7 +115,7 @@ def make(
   }
   best = next(iter(answers.values()))[0]
   num_frames = next(iter(clips.values())).shape[1]
-  return _PAGE.substitute(
+  return PAGE.substitute(
     title=html.escape(best[2]),
     subtitle=html.escape(_describe(sample, num_frames, frames_per_second)),
     figures='\n'.join(
@@ -142,18 +142,25 @@ def _figures(
   """Yields the HTML of each animation, and of the wheel of flow colours."""
   if 'rgb' in clips:
     frames = animations.rgb_frames(clips['rgb'][0])
-    yield _animation(frames, frames_per_second, 'what the RGB stream sees')
+    yield animation(frames, frames_per_second, 'what the RGB stream sees')
   if 'flow' in clips:
     frames, longest = animations.flow_frames(clips['flow'][0])
     caption = 'what the Flow stream sees'
-    yield _animation(frames, frames_per_second, caption)
+    yield animation(frames, frames_per_second, caption)
     caption = f'direction of motion; the rim is {longest:.1f} pixels a frame'
     yield _figure('wheel', 'image/png', animations.flow_wheel(), caption)
 
 
-def _animation(
+def animation(
   frames: np.ndarray, frames_per_second: float, caption: str
 ) -> str:
+  """Returns the HTML of an animation.
+
+  Args:
+    frames: uint8 [T, H, W, 3], RGB.
+    frames_per_second: how fast it plays.
+    caption: what stands below it.
+  """
   data = animations.encode(frames, frames_per_second, '.webp')
   return _figure('clip', 'image/webp', data, caption)
 

@@ -54,12 +54,14 @@ class Window(NamedTuple):
       padding before the clip has a negative number.
     seconds: the time of the first frame of the clip that it shows, from the
       first moment of the file.
+    last_seconds: the time of the last one.
     rgb: uint8 [T, H, W, 3].
     flow: float32 [T, H, W, 2] in [-1, 1]; None if there is no flow.
   """
 
   start: int
   seconds: float
+  last_seconds: float
   rgb: np.ndarray
   flow: np.ndarray | None
 
@@ -157,4 +159,4 @@ def _window(
     for position, step in enumerate(kept):
       if step.flow is not None:
         flow[position] = step.flow
-  return Window(start, kept[0].seconds, rgb, flow)
+  return Window(start, kept[0].seconds, kept[-1].seconds, rgb, flow)

@@ -132,7 +132,7 @@ def frame_size(
     InputError: the frame has an absurd shape, such that resized frames would
       take more memory than any clip has.
   """
-  height, width = pixels.resized(*image.shape[:2], short_side)
+  height, width = pixels.resized(image.shape[0], image.shape[1], short_side)
   if pixels.MAX_CLIP_BYTES // (height * width * 3) < _FEWEST_FRAMES:
     raise errors.InputError(
       f'{path}: frames of {image.shape[1]} x {image.shape[0]} pixels are no '

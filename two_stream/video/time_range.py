@@ -95,8 +95,8 @@ class TimeRange:
     Args:
       told_seconds: how long the file is.
     """
-    end = told_seconds if self.end is None else min(self.end, told_seconds)
-    return max(0.0, float(end - self.start))
+    end = told_seconds if self.end is None else float(self.end)
+    return max(0.0, min(end, told_seconds) - float(self.start))
 
   def ends_early(self, end_of_file: Fraction) -> bool:
     """Returns whether much of the part lies beyond the end of the file.

@@ -17,6 +17,7 @@ import small_videos
 import tensorflow as tf
 
 import i3d
+from two_stream.evaluation import sample_clips
 from two_stream.networks import checkpoints
 
 pytestmark = pytest.mark.process
@@ -293,3 +294,72 @@ def test_a_report_and_gifs_of_a_video(small_data, tmp_path):
       np.frombuffer(content, np.uint8)[np.newaxis]
     )
     assert len(animation.frames) == 23
+
+
+DEEPMIND_DATA = os.environ.get('KINETICS_I3D_DATA', '')
+
+
+@pytest.mark.skipif(
+  not DEEPMIND_DATA,
+  reason='needs the released weights: set KINETICS_I3D_DATA to the data folder '
+  'of a clone of github.com/google-deepmind/kinetics-i3d',
+)
+@pytest.mark.parametrize('combination', reference.published_outputs())
+def test_released_weights_give_the_published_outputs(combination):
+  initialization, _, stream = combination.rpartition('_')
+  flag = initialization.replace('no_', 'no') + '_pretrained'
+  result = evaluate(
+    f'--data_dir={DEEPMIND_DATA}', f'--eval_type={stream}', f'--{flag}'
+  )
+  expected = reference.published_outputs()[combination]
+  norm, rows = printed.parse(result.stdout)
+  assert norm == pytest.approx(expected['norm'], rel=1e-4)
+  for row, (probability, logit, label) in zip(rows, expected['top']):
+    assert row[2] == label
+    assert row[1] == pytest.approx(logit, rel=1e-3)
+    assert row[0] == pytest.approx(probability, rel=1e-2)
+
+
+@pytest.mark.slow
+def test_the_windows_of_a_video_are_classified(rgb_data, tmp_path):
+  """Each window is what it would be in the whole clip."""
+  frames = small_videos.textured_frames(14, size=(256, 256))
+  video = small_videos.write_video(tmp_path / 'a.webm', frames)
+  report = tmp_path / 'a.html'
+  result = evaluate(
+    *(f'--data_dir={rgb_data}', '--eval_type=rgb', f'--sample={video}'),
+    *('--window_frames=9', '--stride_frames=7', f'--report={report}'),
+  )
+  assert result.returncode == 0, result.stderr
+  heading, *lines = result.stdout.splitlines()
+  assert heading == 'Seconds, probability and top class of each window'
+  clip = sample_clips.load(video, ['rgb'])['rgb']
+  checkpoint = rgb_data / 'checkpoints' / 'rgb_imagenet' / 'model.ckpt'
+  classify = small_networks.load_compiled(checkpoint, 'RGB')
+  assert len(lines) == 3
+  for number, line in enumerate(lines):
+    start = 7 * number
+    logits = classify(clip[:, start : start + 9])[0]
+    seconds, probability, name = line.split()
+    assert seconds == f'{start / 25:.2f}-{(start + 9) / 25:.2f}'
+    expected = np.exp(logits - logits.max())
+    assert float(probability) == pytest.approx(
+      expected.max() / expected.sum(), abs=1e-5
+    )
+    assert name == ['one', 'two', 'three'][logits.argmax()]
+  assert 'What is shown when' in report.read_text()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+  ('flags', 'message'),
+  [
+    (['--stride_frames=3'], '--stride_frames: needs --window_frames'),
+    (['--window_frames=9', '--sample=gone'], 'gone: no such video'),
+  ],
+)
+def test_windows_that_cannot_be_are_refused(rgb_data, flags, message):
+  result = evaluate(f'--data_dir={rgb_data}', '--eval_type=rgb', *flags)
+  assert result.returncode == 1
+  assert message in result.stderr
+  assert result.stderr.count('\n') == 1

@@ -55,9 +55,7 @@ def contents(folder):
   }
 
 
-def test_a_folder_becomes_files_and_a_second_run_keeps_them(
-  tmp_path, data, videos
-):
+def test_a_folder_becomes_files(tmp_path, data, videos):
   output = tmp_path / 'out'
   result = extract(data, output, f'--videos={videos}')
   assert result.returncode == 2, result.stderr

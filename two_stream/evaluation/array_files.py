@@ -119,9 +119,7 @@ def read_archive(
     }
 
 
-def read_member(
-  path: files.PathLike, name: str, max_bytes: int
-) -> np.ndarray:
+def read_member(path: files.PathLike, name: str, max_bytes: int) -> np.ndarray:
   """Reads one array of a large .npz file; raises one of `UNUSABLE`.
 
   Args:

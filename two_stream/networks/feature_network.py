@@ -15,12 +15,19 @@ clip of up to 8 frames has a single step of time, which is averaged over the
 space alone.
 """
 
+import logging
+
 import numpy as np
 import tensorflow as tf
 
 import i3d
 from two_stream import errors, files, identity, recipe
-from two_stream.networks import checkpoint_files, checkpoints, classifier
+from two_stream.networks import (
+  checkpoint_files,
+  checkpoints,
+  classifier,
+  provenance,
+)
 
 POOLED = 'pooled'
 ENDPOINTS = (POOLED, *i3d.InceptionI3d.VALID_ENDPOINTS)
@@ -36,7 +43,7 @@ class FeatureNetwork(tf.Module):
     endpoint: str,
     precision: str = 'float32',
   ) -> None:
-    """Loads a checkpoint.
+    """Loads a checkpoint, and logs where DeepMind released its weights.
 
     Args:
       path: the checkpoint's prefix.
@@ -61,6 +68,8 @@ class FeatureNetwork(tf.Module):
       'Mixed_5c' if endpoint == POOLED else endpoint,
     )
     classifier.check_folded(str(path), network)
+    if released := provenance.find(values):
+      logging.info('%s: %s', path, released)
 
     def compute(clip: tf.Tensor) -> tf.Tensor:
       net, _ = network(tf.cast(clip, dtype), is_training=False)

@@ -76,6 +76,29 @@ def test_a_list_of_test_videos_needs_no_labels(tmp_path):
 
 
 @pytest.mark.parametrize(
+  ('rows', 'lines'),
+  [
+    ('x,a,,\nx,b,1,2\n', '(1): lines 2 and 3'),
+    (
+      'x,a,1,3\nx,b,2,4\ny,b,2,4\nx,a,8,\nx,c,9,10\n',
+      '(2): lines 2 and 3, 5',
+    ),
+    ('x,a,0,9\nx,a,1,2\nx,c,2,3\n', '(1): lines 2 and 4'),
+    ('x,a,1,\nx,b,,1.5\n', '(1): lines 2 and 3'),
+    ('x,a,1,2\nx,b,2,3\nx,a,,\n', '(1): lines 3 and 4'),
+    ('x,a,1,2\nx,b,2,3\nx,b,2.5,4\ny,c,1,2\n', None),
+    ('x,a,,\nx,a,1,2\n', None),
+  ],
+)
+def test_seconds_with_several_labels_are_said(tmp_path, caplog, rows, lines):
+  read(tmp_path, f'path,label,start,end\n{rows}')
+  if lines is None:
+    assert not caplog.records
+  else:
+    assert f'have different labels {lines}' in caplog.text
+
+
+@pytest.mark.parametrize(
   ('name', 'split'),
   [('val', 'validation'), ('Valid', 'validation'), ('TRAIN', 'train')],
 )

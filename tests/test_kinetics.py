@@ -7,6 +7,7 @@ import pytest
 
 from two_stream import errors
 from two_stream.datasets import data_set, kinetics
+from two_stream.records import shard_parameters, shards
 
 HEAD = 'label,youtube_id,time_start,time_end,split\n'
 ABSEILING, HEAD_MASSAGE, PETTING = miniatures.KINETICS_CLASSES
@@ -136,6 +137,51 @@ def test_of_several_files_the_likely_one_is_taken(tmp_path, better, worse):
   assert sample.path == better
 
 
+def test_a_video_that_arrives_later_in_any_form_changes_no_sample(tmp_path):
+  names = write(tmp_path / 'x.csv', HEAD + 'a,v,3,13,train\na,w,1,2,train\n')
+
+  def fingerprint(place, *there):
+    (tmp_path / place).mkdir()
+    touch(tmp_path / place, *there)
+    samples = read(tmp_path / place, names).splits['train']
+    return shard_parameters.fingerprint(shards.plan('train', samples, 2))
+
+  missing = fingerprint('missing')
+  assert fingerprint('whole', 'v.mp4') == missing
+  assert fingerprint('cut_out', 'train/v_000003_000013.mp4') == missing
+  assert fingerprint('frames', 'v/00001.jpg') == missing
+
+
+@pytest.mark.parametrize(
+  ('there', 'expected'),
+  [
+    (['v/v.mp4'], 'v/v.mp4'),
+    (['v/v.mp4', 'v/thumbnail_1.jpg'], 'v/v.mp4'),
+    (['v/v_000003_000013.mp4'], 'v/v_000003_000013.mp4'),
+    (['v/flow/x_1.jpg', 'v/v_1.jpg', 'v/v_2.jpg'], 'v'),
+    (['train/v/1.jpg', 'a/v.webm'], 'a/v.webm'),
+  ],
+)
+def test_a_folder_with_the_name_of_a_video_hides_no_video(
+  tmp_path, caplog, there, expected
+):
+  names = write(tmp_path / 'x.csv', HEAD + 'riding a bike,v,3,13,train\n')
+  touch(tmp_path / 'k', *there)
+  (sample,) = read(tmp_path / 'k', names).splits['train']
+  assert sample.path == expected
+  assert 'hold none' not in caplog.text
+
+
+def test_a_folder_with_the_name_of_a_video_and_other_content_is_said(
+  tmp_path, caplog
+):
+  names = write(tmp_path / 'x.csv', HEAD + 'a,v,3,13,train\n')
+  touch(tmp_path / 'k', 'train/v_000003_000013/video.mp4')
+  (sample,) = read(tmp_path / 'k', names).splits['train']
+  assert sample.path == 'train/v_000003_000013.mp4'
+  assert 'hold none (1): train/v_000003_000013' in caplog.text
+
+
 @pytest.mark.parametrize(
   'folder', ['val', 'validate', 'validation', 'kinetics_400_val']
 )
@@ -161,6 +207,35 @@ def test_lists_are_found_under_the_names_that_circulate(tmp_path, names):
   write(tmp_path / 'lists' / 'README.md', '')
   found = read(tmp_path, tmp_path / 'lists')
   assert list(found.splits) == ['train', 'validation', 'test']
+
+
+@pytest.mark.parametrize('named', ['val', 'validate', 'validation', '', 'x'])
+def test_a_folder_of_lists_takes_the_names_of_splits_that_circulate(
+  tmp_path, named
+):
+  write(tmp_path / 'lists/k400_val.csv', HEAD + f'a,v,3,13,{named}\n')
+  assert list(read(tmp_path, tmp_path / 'lists').splits) == ['validation']
+
+
+def test_a_column_that_contradicts_the_name_of_a_list_is_refused(tmp_path):
+  write(tmp_path / 'lists/val.csv', HEAD + 'a,v,3,13,val\na,w,3,13,train\n')
+  with pytest.raises(
+    errors.InputError,
+    match=r"val\.csv: line 3: split 'train' contradicts the name of the file;",
+  ):
+    read(tmp_path, tmp_path / 'lists')
+
+
+@pytest.mark.parametrize(
+  ('named', 'split'), [('validate', 'validation'), ('holdout', 'train')]
+)
+def test_the_column_of_a_single_list_wins_over_its_name_with_a_warning(
+  tmp_path, caplog, named, split
+):
+  text = HEAD + f'a,v,3,13,train\na,w,3,13,{named}\n'
+  found = read(tmp_path, write(tmp_path / 'train.csv', text))
+  assert found.splits[split][-1].id == 'w_000003_000013'
+  assert f"in 1 lines, such as line 3 ('{named}')" in caplog.text
 
 
 def test_one_file_may_have_all_splits_and_columns_in_any_order(tmp_path):

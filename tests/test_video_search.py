@@ -46,21 +46,64 @@ def test_folders_that_cannot_be_read_are_named(tmp_path):
       video_search.look(tmp_path / name, follow_links=False)
 
 
-def test_wanted_videos_are_found_and_others_are_not(tmp_path):
+def test_wanted_videos_are_found_and_others_are_not(tmp_path, caplog):
   touch(
     tmp_path, 'a.mp4', 'b/a.mkv', 'b/c/a/1.jpg', 'b/c/x.mp4', '1/2/3/4/a.ts'
   )
-  touch(tmp_path, '1/2/3/4/5/a.mp4')
+  touch(tmp_path, '1/2/3/4/a/1.jpg')
   assert video_search.find(tmp_path, {'a', 'z'}, follow_links=False) == {
-    'a': ['1/2/3/4/a.ts', 'a.mp4', 'b/a.mkv', 'b/c/a']
+    'a': ['1/2/3/4/a', '1/2/3/4/a.ts', 'a.mp4', 'b/a.mkv', 'b/c/a']
   }
+  assert not caplog.records
+
+
+def test_folders_that_are_too_deep_are_said(tmp_path, caplog):
+  touch(tmp_path, '1/2/3/4/5/6/a.mp4')
+  assert not video_search.find(tmp_path, {'a'}, follow_links=False)
+  assert 'deeper than 5 are not searched (1): 1/2/3/4/5/6' in caplog.text
 
 
 def test_a_circle_of_links_ends(tmp_path):
   touch(tmp_path, 'b/a.mp4')
   (tmp_path / 'b/loop').symlink_to('..')
   found = video_search.find(tmp_path, {'a'}, follow_links=True)
-  assert found == {'a': ['b/a.mp4', 'b/loop/b/a.mp4']}
+  assert found == {'a': ['b/a.mp4']}
+
+
+def test_a_folder_is_searched_once_under_each_name(tmp_path, monkeypatch):
+  touch(tmp_path, 'x/a.mp4', 'y/b.mp4')
+  for i in range(5):
+    (tmp_path / f'self{i}').symlink_to('.')
+    (tmp_path / f'x/{i}').symlink_to('../y')
+    (tmp_path / f'y/{i}').symlink_to('../x')
+  looks = []
+
+  def look(folder, follow_links, look=video_search.look):
+    looks.append(folder)
+    return look(folder, follow_links)
+
+  monkeypatch.setattr(video_search, 'look', look)
+  found = video_search.find(
+    tmp_path, {'x/a', '4/a'}, follow_links=True, key=str
+  )
+  assert found == {'x/a': ['x/a.mp4']}
+  assert len(looks) == 3 + 2 * 5
+
+
+def test_a_linked_folder_counts_as_its_class_too(tmp_path):
+  touch(tmp_path, 'c/x.avi')
+  (tmp_path / 'A').symlink_to('c')
+  request = data_set.Request(videos_dir=tmp_path, follow_links=True)
+  listed = [data_set.Sample(id='1', path='A/x.avi', label='A')]
+  assert video_search.locate(request, {'train': listed})['train'] == listed
+
+
+def test_a_file_is_chosen_before_a_folder_of_frames(tmp_path):
+  touch(tmp_path, 'a/v/1.jpg', 'b/v.mp4')
+  found = video_search.find(tmp_path, {'v'}, follow_links=False)
+  order = {'a/v': 0, 'b/v.mp4': 1}
+  chosen = video_search.choose(tmp_path, found, lambda _, path: order[path])
+  assert chosen == {'v': 'b/v.mp4'}
 
 
 @pytest.mark.parametrize(

@@ -50,6 +50,15 @@ def test_links_are_followed_if_asked_for(tmp_path):
     video_sets.find(tmp_path / 'set', SETTINGS)
 
 
+def test_links_in_a_circle_give_each_video_once(tmp_path, caplog):
+  touch(tmp_path, 'a/1.mp4', '1/2/3/4/5/6/7/8/9/2.mp4')
+  for i in range(3):
+    (tmp_path / f'a/{i}').symlink_to('..')
+  sources = video_sets.find(tmp_path, SETTINGS, follow_links=True)
+  assert names(sources) == ['a/1.mp4']
+  assert 'are not searched (1): 1/2/3/4/5/6/7/8/9' in caplog.text
+
+
 def test_what_is_no_set_is_refused(tmp_path):
   (tmp_path / 'empty').mkdir()
   touch(tmp_path / 'frames', '1.png', '2.png')

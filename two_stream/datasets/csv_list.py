@@ -11,7 +11,9 @@ column, the labelled videos are divided, see `own_videos.divide`.
 """
 
 import dataclasses
+import itertools
 import logging
+import math
 import pathlib
 from collections.abc import Sequence
 
@@ -30,6 +32,7 @@ LAYOUT = (
 OPTIONS = ('annotations', 'validation_share', 'seed')
 
 _COLUMNS = ('path', 'label', 'split', 'start', 'end')
+_NUM_EXAMPLES = 3
 
 
 def read(request: data_set.Request) -> data_set.DataSet:
@@ -85,10 +88,52 @@ def _samples(
     where = f'{path}: line {line}'
     split = _split(values, 'split' in columns, where)
     members.append((split, _sample(values, split, where)))
-  listing.refuse_repeated_ids(
-    path, (sample for _, sample in members), (line for line, _ in rows)
-  )
+  samples, lines = [each for _, each in members], [line for line, _ in rows]
+  listing.refuse_repeated_ids(path, samples, lines)
+  _say_contradictions(path, samples, lines)
   return members
+
+
+def _say_contradictions(
+  path: files.PathLike,
+  samples: Sequence[data_set.Sample],
+  lines: Sequence[int],
+) -> None:
+  """Warns of parts of a video that overlap and have different labels.
+
+  Args:
+    path: the list.
+    samples: its samples. A sample without times is the whole video.
+    lines: the line of each.
+  """
+  rows = sorted(
+    (sample.path, sample.start or 0, line, sample)
+    for sample, line in zip(samples, lines)
+    if sample.label is not None
+  )
+  found = []
+  for _, members in itertools.groupby(rows, lambda row: row[0]):
+    # Label -> the latest end of its parts, and the line of that part. The two
+    # labels with the latest ends are enough to find an overlap.
+    ends: dict[str | None, tuple[float, int]] = {}
+    for _, start, line, sample in members:
+      found += [
+        sorted((line, other))
+        for label, (end, other) in ends.items()
+        if label != sample.label and end > start
+      ][:1]
+      end = math.inf if sample.end is None else sample.end
+      ends[sample.label] = max(ends.get(sample.label, (0, 0)), (end, line))
+      if len(ends) > 2:
+        del ends[min(ends, key=ends.__getitem__)]
+  if found:
+    logging.warning(
+      '%s: the same seconds of a video have different labels (%d): lines %s%s',
+      path,
+      len(found),
+      ', '.join(f'{a} and {b}' for a, b in sorted(found)[:_NUM_EXAMPLES]),
+      ', ...' if len(found) > _NUM_EXAMPLES else '',
+    )
 
 
 def _split(values: dict[str, str], has_column: bool, where: str) -> str:

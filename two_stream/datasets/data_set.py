@@ -29,8 +29,9 @@ class Sample:
   """One video of a split, or a part of one, with its label.
 
   Attributes:
-    id: tells this sample from all others of its split. It comes from a file
-      and is not checked yet; see `check_id`.
+    id: tells this sample from all others of its split. The id of a part of a
+      video holds the times of the part. It comes from a file and is not checked
+      yet; see `check_id`.
     path: the video file, or the folder of its numbered frames, relative to the
       folder of the videos. If the video is missing: where it should be. It is
       not checked yet either; see `check_path`.

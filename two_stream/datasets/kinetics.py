@@ -146,14 +146,15 @@ def _read_list(
   Args:
     path: the CSV file.
     split: the split of all its rows; None: the column `split` tells it, or else
-      the name of the file.
+      the name of the file. If both tell it and differ, there is a warning.
 
   Returns:
     split -> its clips. A clip that stands there several times is taken once,
     with a warning.
 
   Raises:
-    InputError: the list is missing or malformed.
+    InputError: the list is missing or malformed, or its column `split` names
+      another split than the one of all its rows.
   """
   rows = documents.read_csv(path)
   columns = listing.columns(path, rows)
@@ -162,22 +163,33 @@ def _read_list(
     raise errors.InputError(f'{path}: line 1 has no column {lacking[0]}')
   clips: dict[str, dict[str, _Clip]] = collections.defaultdict(dict)
   repeated = []
-  split_of_file = _split_in(path.stem)
+  odd = []
+  split_of_file = split or _split_in(path.stem)
   for line, fields in rows[1:]:
     where = f'{path}: line {line}'
     row = {name: fields[number] for name, number in columns.items()}
     named = row.get('split', '').strip()
-    of_row = split or listing.split_of(named) or split_of_file
-    if of_row is None:
+    of_row = _split_of_row(named, split_of_file, where)
+    if split not in (None, of_row):
       raise errors.InputError(
-        f'{where}: split {documents.quote(named)} is not train, validate or '
-        'test, and the name of the file tells none'
+        f'{where}: split {documents.quote(named)} contradicts the name of the '
+        'file; rename the file, or give it alone as --annotations'
       )
+    if named and split_of_file not in (None, listing.split_of(named)):
+      odd.append(f'line {line} ({documents.quote(named)})')
     clip = _clip(row, of_row, where)
     if clip.id in clips[of_row]:
       repeated.append(clip.id)
     else:
       clips[of_row][clip.id] = clip
+  if odd:
+    logging.warning(
+      '%s: the column split contradicts the name of the file in %d lines, such '
+      'as %s; the column is taken where it names train, validate or test',
+      path,
+      len(odd),
+      odd[0],
+    )
   if repeated:
     logging.warning(
       '%s: the first line is taken of clips that stand there again (%d): %s',
@@ -186,6 +198,17 @@ def _read_list(
       video_search.examples(repeated),
     )
   return {name: tuple(members.values()) for name, members in clips.items()}
+
+
+def _split_of_row(named: str, split_of_file: str | None, where: str) -> str:
+  """Returns the split that a row names, or else the one of its file."""
+  split = listing.split_of(named) or split_of_file
+  if split is None:
+    raise errors.InputError(
+      f'{where}: split {documents.quote(named)} is not train, validate or '
+      'test, and the name of the file tells none'
+    )
+  return split
 
 
 def _clip(row: Mapping[str, str], split: str, where: str) -> _Clip:

@@ -1,14 +1,15 @@
 """Looks into the folders of a data set: which videos are there, and where.
 
 A file is a video if its name ends as one, in small or capital letters. A folder
-of numbered frames counts as a video too. Hidden files are never videos: macOS
-leaves a small `._x.mp4` beside `x.mp4`. Folders that are links are not entered
-unless the user asks for it. A linked file is listed; whoever opens it looks
-where the link leads.
+of numbered frames counts as a video too, unless it holds videos. Hidden files
+are never videos: macOS leaves a small `._x.mp4` beside `x.mp4`. Folders that
+are links are not entered unless the user asks for it. A linked file is listed;
+whoever opens it looks where the link leads.
 """
 
 import collections
 import dataclasses
+import functools
 import logging
 import os
 import pathlib
@@ -17,6 +18,7 @@ from collections.abc import (
   Callable,
   Collection,
   Iterable,
+  Iterator,
   Mapping,
   Sequence,
 )
@@ -40,8 +42,8 @@ _OF_SYSTEMS = frozenset(
   ['$RECYCLE.BIN', '@eaDir', 'System Volume Information', '__MACOSX']
   + ['lost+found']
 )
-# The deepest published layout is videos/<split>/<class>/<video>.
-_MAX_DEPTH = 4
+# The deepest published layout is videos/<split>/<class>/<folder of frames>.
+_MAX_DEPTH = 5
 _NUM_EXAMPLES = 3
 
 
@@ -97,6 +99,51 @@ def look(folder: files.PathLike, follow_links: bool) -> Content:
   )
 
 
+def walk(
+  folder: files.PathLike, follow_links: bool, max_depth: int
+) -> Iterator[tuple[str, Content]]:
+  """Lists a folder and the folders in it. Warns at the end of those left out.
+
+  Links may lead in circles, or to a folder that is searched anyway. So a folder
+  is not searched again inside of itself, and only once under each of its names.
+  The name matters because it may be that of a class.
+
+  Args:
+    folder: the folder.
+    follow_links: whether folders are entered that are links.
+    max_depth: how many folders deep the search goes.
+
+  Yields:
+    (path of a folder, relative to the first one, with a slash at its end unless
+    it is the first one; its content). Folders that are less deep come first.
+
+  Raises:
+    InputError: a folder cannot be read.
+  """
+  links: list[str] = []
+  too_deep: list[str] = []
+  seen: set[tuple[str, tuple[int, int]]] = set()
+  # Paths of folders, with the identities of the folders that they are in.
+  todo: list[tuple[str, tuple[tuple[int, int], ...]]] = [('', ())]
+  for prefix, above in todo:  # The list grows.
+    path = pathlib.Path(folder, prefix)
+    identity = _identity(path)
+    if follow_links:
+      if identity in above or (path.name, identity) in seen:
+        continue
+      seen.add((path.name, identity))
+    content = look(path, follow_links)
+    yield prefix, content
+    links.extend(prefix + name for name in content.links)
+    if len(above) == max_depth:
+      too_deep.extend(prefix + name for name in content.folders)
+    else:
+      inside = (*above, identity)
+      todo.extend((f'{prefix}{name}/', inside) for name in content.folders)
+  say_links(folder, links)
+  _say(folder, f'folders deeper than {max_depth} are not searched', too_deep)
+
+
 def find(
   folder: files.PathLike,
   wanted: Collection[str],
@@ -106,7 +153,7 @@ def find(
   """Finds the videos that a list names, in whatever folder they are.
 
   Args:
-    folder: the folder of the videos, which is searched four levels deep.
+    folder: the folder of the videos, which is searched five folders deep.
     wanted: the keys of the videos that are listed.
     follow_links: whether folders are entered that are links.
     key: turns a path in the folder, without the ending of a video, into what
@@ -114,30 +161,28 @@ def find(
 
   Returns:
     key -> the paths of the videos with this key, relative to the folder, in
-    alphabetical order. A path may be that of a folder, which should then hold
-    frames. Keys that were not found are absent.
+    alphabetical order. A path may be that of a folder, which then holds
+    numbered frames and no videos. Keys that were not found are absent.
 
   Raises:
     InputError: a folder cannot be read.
   """
   found: dict[str, list[str]] = collections.defaultdict(list)
-  links: list[str] = []
-  todo = [('', 0)]
-  while todo:
-    prefix, depth = todo.pop()
-    content = look(pathlib.Path(folder, prefix), follow_links)
-    links.extend(prefix + name for name in content.links)
+  without: set[str] = set()
+  for prefix, content in walk(folder, follow_links, _MAX_DEPTH):
     for name in content.videos:
       video = key(prefix + name.rpartition('.')[0])
       if video in wanted:
         found[video].append(prefix + name)
-    for name in content.folders:
-      video = key(prefix + name)
-      if video in wanted:
-        found[video].append(prefix + name)
-      elif depth < _MAX_DEPTH:
-        todo.append((f'{prefix}{name}/', depth + 1))
-  say_links(folder, links)
+    path = prefix.rstrip('/')
+    if path and key(path) in wanted:
+      if content.frames and not content.videos:
+        found[key(path)].append(path)
+      else:
+        without.add(path)
+  for paths in found.values() if without else ():
+    without.difference_update(path.rpartition('/')[0] for path in paths)
+  _say(folder, 'folders with names of listed videos hold none', without)
   return {video: sorted(paths) for video, paths in found.items()}
 
 
@@ -151,16 +196,22 @@ def choose(
   Args:
     folder: the folder of the videos, for messages.
     found: key of a video -> its paths.
-    order: gives a sort key of a video's key and one of its paths. The path with
-      the least is taken; of equal ones, the first in alphabetical order.
+    order: gives a sort key of a video's key and one of its paths. Of files, or
+      of folders of frames if there are no files, the path with the least is
+      taken; of equal ones, the first in alphabetical order.
 
   Returns:
     key of a video -> its path.
   """
+
+  def rank(video: str, path: str) -> tuple[bool, object, str]:
+    is_folder = os.path.isdir(pathlib.Path(folder, path))  # noqa: PTH112
+    return is_folder, order(video, path), path
+
   chosen = {
     video: next(iter(paths))
     if len(paths) == 1
-    else min(paths, key=lambda path: (order(video, path), path))  # noqa: B023
+    else min(paths, key=functools.partial(rank, video))
     for video, paths in found.items()
   }
   several = [video for video, paths in found.items() if len(paths) > 1]
@@ -228,9 +279,8 @@ def locate(
 
 def say_links(folder: files.PathLike, links: Collection[str]) -> None:
   """Warns of links to folders that were not followed, if there are any."""
-  _say(
-    folder, 'links to folders are not followed without --follow_links', links
-  )
+  what = 'links to folders are not followed without --follow_links'
+  _say(folder, what, links)
 
 
 def say_left_out(folder: files.PathLike, paths: Collection[str]) -> None:
@@ -264,6 +314,15 @@ def examples(values: Iterable[str]) -> str:
   ordered = sorted(values)
   more = ', ...' if len(ordered) > _NUM_EXAMPLES else ''
   return errors.printable(', '.join(ordered[:_NUM_EXAMPLES])) + more
+
+
+def _identity(folder: pathlib.Path) -> tuple[int, int]:
+  """Returns what tells a folder from all others, whatever its path is."""
+  try:
+    status = folder.stat()
+  except OSError as error:
+    raise errors.unreadable(folder, error.strerror) from error
+  return status.st_dev, status.st_ino
 
 
 def _kind(entry: os.DirEntry[str], follow_links: bool) -> str:

@@ -77,20 +77,12 @@ def find(
     )
   found: list[str] = []
   others: list[str] = []
-  links: list[str] = []
-  todo = ['']
-  while todo:
-    prefix = todo.pop()
-    content = video_search.look(pathlib.Path(path, prefix), follow_links)
-    links.extend(prefix + name for name in content.links)
+  for prefix, content in video_search.walk(path, follow_links, _MAX_DEPTH):
     if content.is_frames:
       found.append(prefix.rstrip('/'))
       continue
     found.extend(prefix + name for name in content.videos)
     others.extend(prefix + name for name in content.frames + content.others)
-    if prefix.count('/') < _MAX_DEPTH:
-      todo.extend(f'{prefix}{name}/' for name in content.folders)
-  video_search.say_links(path, links)
   _say_others(path, others)
   if not found:
     raise errors.InputError(

@@ -1,7 +1,9 @@
 """What the shards of a folder are made from and with, and whether it changed.
 
 A folder goes on only with the same settings, class names and samples. Samples
-and class names are told by a digest, because there may be half a million.
+and class names are told by a digest, because there may be half a million. A
+sample is told by its id and its label. So the ids of the parts of a video must
+hold the times of the parts.
 """
 
 import hashlib
@@ -35,12 +37,13 @@ def fingerprint(plan: Sequence[shards.Shard]) -> dict[str, Any]:
 def _identity(sample: data_set.Sample) -> list[Any]:
   """Lists what tells a sample from others, for the fingerprint of its split.
 
-  Folders are recognized by this list, so it must stay as it is for samples that
-  are whole videos. The path is no part of it: a file may be moved.
+  Folders are recognized by this list, so it must stay as it is. It comes from
+  the list of the data set alone, and does not depend on the files that are
+  there. So the path is no part of it, because a file may be moved. Start and
+  end are no part of it either, because a whole video may take the place of a
+  file that holds the part alone. The ids tell the parts of a video apart.
   """
-  if sample.start is None and sample.end is None:
-    return [sample.id, sample.label]
-  return [sample.id, sample.label, sample.start, sample.end]
+  return [sample.id, sample.label]
 
 
 def refuse_change(

@@ -169,7 +169,7 @@ def test_a_folder_with_the_name_of_a_video_hides_no_video(
   touch(tmp_path / 'k', *there)
   (sample,) = read(tmp_path / 'k', names).splits['train']
   assert sample.path == expected
-  assert 'hold none' not in caplog.text
+  assert 'hold none of these' not in caplog.text
 
 
 def test_a_folder_with_the_name_of_a_video_and_other_content_is_said(
@@ -179,7 +179,7 @@ def test_a_folder_with_the_name_of_a_video_and_other_content_is_said(
   touch(tmp_path / 'k', 'train/v_000003_000013/video.mp4')
   (sample,) = read(tmp_path / 'k', names).splits['train']
   assert sample.path == 'train/v_000003_000013.mp4'
-  assert 'hold none (1): train/v_000003_000013' in caplog.text
+  assert 'hold none of these (1): train/v_000003_000013' in caplog.text
 
 
 @pytest.mark.parametrize(

@@ -276,8 +276,11 @@ def test_a_folder_of_an_older_version_is_refused(tmp_path, version):
 def test_other_parts_of_the_videos_are_other_samples(tmp_path):
   folder = shard_folder.ShardFolder(tmp_path)
   parts = [
-    [dataclasses.replace(each, start=start, end=2.5) for each in SAMPLES]
-    for start in (0.0, 1.0)
+    [
+      dataclasses.replace(each, id=f'{each.id}@{start}-2', start=start, end=2)
+      for each in SAMPLES
+    ]
+    for start in (0, 1)
   ]
   for samples in parts:
     plan = shards.plan('train', samples, shard_size=50)

@@ -182,7 +182,7 @@ def find(
         without.add(path)
   for paths in found.values() if without else ():
     without.difference_update(path.rpartition('/')[0] for path in paths)
-  _say(folder, 'folders with names of listed videos hold none', without)
+  _say(folder, 'folders named as listed videos hold none of these', without)
   return {video: sorted(paths) for video, paths in found.items()}
 
 

@@ -117,7 +117,13 @@ def main() -> None:
   sample = _SAMPLE.value or data_directory.default_sample(_DATA_DIR.value)
   rate = data_directory.frames_per_second(_DATA_DIR.value)
   if _WINDOW_FRAMES.value is not None:
-    classify_windows(sample, paths, rate)
+    plan = windows.WindowPlan(
+      num_frames=_WINDOW_FRAMES.value,
+      stride=_STRIDE_FRAMES.value or _WINDOW_FRAMES.value,
+      min_frames=recipe.MIN_FRAMES,
+      frames_per_second=rate,
+    )
+    classify_windows(sample, paths, plan)
     return
   if _STRIDE_FRAMES.value is not None:
     raise errors.InputError('--stride_frames: needs --window_frames')
@@ -139,14 +145,16 @@ def main() -> None:
 
 
 def classify_windows(
-  sample: files.PathLike, paths: Mapping[str, files.PathLike], rate: int | None
+  sample: files.PathLike,
+  paths: Mapping[str, files.PathLike],
+  plan: windows.WindowPlan,
 ) -> None:
   """Prints what each window of a video shows.
 
   Args:
     sample: the path of the video.
     paths: stream -> the prefix of its checkpoint.
-    rate: the frame rate of the clip; None keeps the frames of the video.
+    plan: the windows.
 
   Raises:
     InputError: the sample is no video that can be used.
@@ -160,7 +168,7 @@ def classify_windows(
     shown_frames.Source(
       path=sample,
       settings=clip_settings.Settings(
-        frames_per_second=rate,
+        frames_per_second=plan.frames_per_second,
         streams=('rgb', 'flow') if 'flow' in paths else ('rgb',),
       ),
       end=_MAX_SECONDS.value if _MAX_SECONDS.present else None,
@@ -173,12 +181,6 @@ def classify_windows(
 
   class_names = network_classes.names(
     _DATA_DIR.value, _EVAL_TYPE.value, paths.values()
-  )
-  plan = windows.WindowPlan(
-    num_frames=_WINDOW_FRAMES.value,
-    stride=_STRIDE_FRAMES.value or _WINDOW_FRAMES.value,
-    min_frames=recipe.MIN_FRAMES,
-    frames_per_second=rate,
   )
   networks = {
     stream: feature_network.FeatureNetwork(

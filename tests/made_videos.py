@@ -189,3 +189,43 @@ def _flat_frame(codes: Sequence[float], bits: int) -> av.VideoFrame:
     value = np.array(min(round(code), 2**bits - 1), kind)
     plane.update(value.tobytes() * (plane.buffer_size // value.nbytes))
   return frame
+
+
+def join(
+  path: pathlib.Path, first: pathlib.Path, second: pathlib.Path
+) -> pathlib.Path:
+  """Joins two files of H.264 without encoding them, as recorders do.
+
+  The new file's header is that of the first one. The second one's parameter
+  sets, which its packets need, stand once, before its first packet.
+
+  Returns:
+    The path of the new file.
+  """
+  with (
+    av.open(str(first)) as one,
+    av.open(str(second)) as two,
+    av.open(str(path), 'w') as joined,
+  ):
+    stream = joined.add_stream_from_template(one.streams.video[0])
+    sets = _parameter_sets(two.streams.video[0].codec_context.extradata)
+    later = 0
+    for file, before in ((one, b''), (two, sets)):
+      for packet in file.demux(video=0):
+        if packet.dts is not None:
+          copy = av.Packet(before + bytes(packet))
+          copy.pts, copy.dts = packet.pts + later, packet.dts + later
+          copy.duration, copy.time_base = packet.duration, packet.time_base
+          copy.is_keyframe, copy.stream = packet.is_keyframe, stream
+          end, before = copy.pts + copy.duration, b''  # noqa: PLW2901
+          joined.mux(copy)
+      later = end
+  return path
+
+
+def _parameter_sets(header: bytes) -> bytes:
+  """Takes one SPS and one PPS from an avcC box (ISO/IEC 14496-15, 5.3.3)."""
+  middle = 8 + int.from_bytes(header[6:8], 'big')
+  end = middle + 3 + int.from_bytes(header[middle + 1 : middle + 3], 'big')
+  found = header[8:middle], header[middle + 3 : end]
+  return b''.join(len(each).to_bytes(4, 'big') + each for each in found)

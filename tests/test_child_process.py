@@ -52,3 +52,21 @@ def test_a_traceback_is_obeyed_in_nothing(capsys):
   text = capsys.readouterr().err
   assert text.startswith('Traceback')
   assert 'RuntimeError: a\\x1b[2J' in text
+
+
+@pytest.mark.parametrize(
+  ('error', 'line', 'has_traceback'),
+  [
+    (OSError(27, 'File too large'), 'a: [Errno 27] File too large', False),
+    (MemoryError(), 'a: the system gives no memory', False),
+    (KeyError('b\nc'), r"a: KeyError: 'b\nc'", True),
+  ],
+)
+def test_the_reason_of_an_exception_is_one_line(
+  error, line, has_traceback, capsys
+):
+  try:
+    raise error
+  except Exception as caught:
+    assert str(child_process.reason('a', caught)) == line
+  assert ('Traceback' in capsys.readouterr().err) == has_traceback

@@ -75,6 +75,35 @@ def test_ctrl_c_before_the_flags_are_read_is_no_traceback():
   assert result.stderr == 'interrupted\n'
 
 
+INTERRUPTED = """
+import atexit, os, signal, time
+from two_stream import cli
+class Interrupted:
+  def __del__(self):
+    interrupt()
+def interrupt():
+  os.kill(os.getpid(), signal.SIGINT)
+  time.sleep(1)
+def twice():
+  atexit.register(interrupt)
+  interrupt()
+def in_destructor():
+  Interrupted()
+  print('goes on')
+"""
+
+
+@pytest.mark.parametrize(
+  ('when', 'said'), [('twice', 'interrupted\n'), ('in_destructor', '')]
+)
+def test_ctrl_c_where_python_ignores_exceptions_is_no_traceback(when, said):
+  """At the end of a program that was interrupted, and in a destructor."""
+  result = programs.run_code(f'{INTERRUPTED}cli.run({when})')
+  assert result.returncode == -signal.SIGINT
+  assert result.stderr == said
+  assert result.stdout == ''
+
+
 def test_help_that_cannot_be_written_is_one_line():
   with pathlib.Path('/dev/full').open('w') as full:
     result = run('--help', stdout=full, stderr=subprocess.PIPE)

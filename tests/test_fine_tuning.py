@@ -149,18 +149,22 @@ def test_it_does_not_go_on_as_a_training_of_all(data, given, trained):
   with pytest.raises(errors.InputError, match="--train_only was 'Logits' and"):
     sync_replicas.run(job, small_training.ALONE)
   checkpoint = str(trained / 'model.ckpt-2')
+  message = refuse_to_continue(job, checkpoint)
+  assert f'{checkpoint}: has no momentum of RGB/inception_i3d' in message
+  assert f'--init_checkpoint={checkpoint}' in message
+
+
+def refuse_to_continue(job, checkpoint):
+  """Returns what is said of a checkpoint whose job.json is lost."""
   replica = sync_replicas.build_replica(
     job,
     small_training.ALONE,
     small_records.CLASS_NAMES,
-    sync_replicas.record_index.of_split(data, 'train', ['rgb']),
+    sync_replicas.record_index.of_split(job.records_dir, 'train', ['rgb']),
   )
   with pytest.raises(errors.InputError) as error:
     initial_weights.choose(job, replica.network, {}, checkpoint)
-  assert f'{checkpoint}: has no momentum of RGB/inception_i3d' in str(
-    error.value
-  )
-  assert f'--init_checkpoint={checkpoint}' in str(error.value)
+  return str(error.value)
 
 
 def test_a_training_of_the_last_block_starts_from_its_export(
@@ -178,3 +182,9 @@ def test_a_training_of_the_last_block_starts_from_its_export(
     np.testing.assert_array_equal(started[name], value, err_msg=name)
     is_trained = name.startswith(('Mixed_5c/', 'Logits/'))
     assert (after[name] != value).any() == is_trained, name
+  # It does not go on as a training of fewer units either.
+  narrower = make_job(data, tmp_path, export, 2)
+  checkpoint = str(tmp_path / 'model.ckpt-1')
+  message = refuse_to_continue(narrower, checkpoint)
+  assert f'{checkpoint}: has momentum of RGB/inception_i3d/Mixed_5c/' in message
+  assert f'--init_checkpoint={checkpoint}' in message

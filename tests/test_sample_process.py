@@ -1,6 +1,7 @@
 """The clips of a sample come from a process of their own."""
 
 import os
+import resource
 import signal
 import subprocess
 
@@ -59,6 +60,26 @@ def test_a_crash_of_the_decoder_is_an_error_of_the_user(video):
   os.kill(clips._process.pid, signal.SIGSEGV)
   message = 'a.webm: the process that reads it was ended by SIGSEGV$'
   with pytest.raises(errors.InputError, match=message):
+    clips['rgb']
+
+
+def test_a_clip_without_room_is_an_error_of_the_user(video):
+  """The process inherits this limit, which is that of `ulimit -f 100`."""
+  limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+  resource.setrlimit(resource.RLIMIT_FSIZE, (100 * 1024, limits[1]))
+  try:
+    clips = load(video)
+  finally:
+    resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+  message = r'a.webm: its clip needs .* of 6.6 MB, .*: File too large; '
+  with pytest.raises(errors.InputError, match=message):
+    clips['rgb']
+
+
+def test_the_reason_of_a_failure_is_told(video):
+  """A bug also has a traceback, which goes to standard error."""
+  clips = sample_process.Clips(video, ('rgb',), 'no number', 60)
+  with pytest.raises(errors.InputError, match=r'a\.webm: TypeError: '):
     clips['rgb']
 
 

@@ -3,6 +3,7 @@
 The reference decodes the whole file with PyAV alone, in numbered_videos.py.
 """
 
+import re
 from fractions import Fraction
 
 import av
@@ -186,6 +187,78 @@ def test_a_part_of_a_minute_decodes_one_group_of_pictures_more(
   assert len(part.frames) == 50
   # A few more are in the decoder, which returns them out of their order.
   assert len(decoded) < len(part.frames) + GROUP + 5
+
+
+@pytest.mark.parametrize('name', ['a.mp4', 'a.mkv', 'a.ts'])
+def test_the_decoder_learns_the_encoder_from_the_first_packet(tmp_path, name):
+  """x264 names itself there alone, and FFmpeg allows for its old versions.
+
+  The version is changed to an old one here, so the picture is not a good one,
+  but it must be the same in the part.
+  """
+  path = numbered_videos.write(
+    tmp_path / name,
+    75,
+    pixels='yuv444p',
+    options={'qp': '0', 'x264-params': H264},
+  )
+  content = re.sub(rb'(x264 - core )\d{3}', rb'\g<1>142', path.read_bytes())
+  path.write_bytes(content)
+  whole = reader.read_video(path, 48)
+  part = reader.read_video(path, 48, start=1.4, end=2.4)
+  np.testing.assert_array_equal(part.frames, whole.frames[35:60])
+  assert part.damage == whole.damage == ''
+
+
+@pytest.fixture(name='joined', scope='module')
+def join_videos(folder):
+  """Frames 0 to 49 and 0 to 74; a part of the latter is decoded wrongly."""
+  parts = [
+    numbered_videos.write(
+      folder / f'{cabac}.mp4',
+      num_frames,
+      options={'x264-params': f'{H264}:bframes=0:cabac={cabac}'},
+    )
+    for cabac, num_frames in ((1, 50), (0, 75))
+  ]
+  return made_videos.join(folder / 'joined.mp4', *parts)
+
+
+def test_a_part_with_errors_is_decoded_again_from_the_beginning(joined):
+  expected = [image for _, image in numbered_videos.decode(joined)]
+  assert len(expected) == 125
+  for first in (60, 80, 101):
+    start, end = first / 25, first / 25 + 0.8
+    part = reader.read_video(joined, 48, start=start, end=end)
+    np.testing.assert_array_equal(part.frames, expected[first : first + 20])
+    assert part.damage == ''
+    with reader.open_frames(joined, start=start, end=end) as video:
+      images = [image.copy() for image, _ in video]
+      np.testing.assert_array_equal(images, part.frames)
+      assert video.describe(len(images), is_cut=False) == ('', ())
+
+
+def test_a_part_with_errors_in_either_reading_is_damaged(folder, tmp_path):
+  content = bytearray(make(folder, 'a.mp4').read_bytes())
+  with av.open(str(folder / 'a.mp4')) as container:
+    packets = [each for each in container.demux(video=0) if each.size]
+  for packet in packets[58:62]:
+    start, end = packet.pos + 5, packet.pos + packet.size
+    content[start:end] = bytes(end - start)
+  path = tmp_path / 'a.mp4'
+  path.write_bytes(content)
+  whole = reader.read_video(path, 48)
+  part = reader.read_video(path, 48, start=2.2, end=2.8)
+  assert part.damage.startswith('has decoding errors (')
+  is_part = (whole.timestamps >= 2_200_000) & (whole.timestamps < 2_800_000)
+  np.testing.assert_array_equal(part.frames, whole.frames[is_part])
+  after = reader.read_video(path, 48, start=3.1, end=3.9)
+  assert after.damage == ''
+  with reader.open_frames(path, start=2.2, end=2.8) as video:
+    times = [time for _, time in video]
+    damage, _ = video.describe(len(times), is_cut=False)
+  assert times == part.timestamps.tolist()
+  assert damage == part.damage
 
 
 def test_packets_before_the_last_key_frame_that_is_early_enough_are_skipped(

@@ -23,12 +23,31 @@ flags.disclaim_key_flags()
 def _report_exception(kind: Any, error: Any, trace: Any) -> None:
   """Reports what nobody caught. Ctrl-C during the imports is no bug."""
   if issubclass(kind, KeyboardInterrupt):
+    _end_at_once_by_ctrl_c()
     print('interrupted', file=sys.stderr)
   else:
     sys.__excepthook__(kind, error, trace)
 
 
+def _report_ignored(ignored: Any) -> None:
+  """Reports what Python ignores; Ctrl-C ends the program there, too.
+
+  Python ignores what is raised while it destroys an object, or at its end.
+  """
+  if issubclass(ignored.exc_type, KeyboardInterrupt):
+    _end_at_once_by_ctrl_c()
+    os.kill(os.getpid(), signal.SIGINT)
+  else:
+    sys.__unraisablehook__(ignored)
+
+
+def _end_at_once_by_ctrl_c() -> None:
+  """Lets a further Ctrl-C end the program without an exception."""
+  signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 sys.excepthook = _report_exception
+sys.unraisablehook = _report_ignored
 
 
 class _PathParser(flags.ArgumentParser):
@@ -121,6 +140,7 @@ def run(main: Callable[..., int | None], paths: Sequence[str] = ()) -> None:
       _print_error(error)
       return 1
     except KeyboardInterrupt:
+      _end_at_once_by_ctrl_c()
       progress.make_room()
       print('interrupted', file=sys.stderr)
       return 130

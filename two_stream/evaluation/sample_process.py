@@ -6,6 +6,7 @@ clips arrive one by one, so that one stream is classified while the clip of the
 other is still being made.
 """
 
+import contextlib
 import logging
 import mmap
 import os
@@ -66,7 +67,9 @@ class Clips(Mapping[str, np.ndarray]):
       message = self._connection.recv()
       if isinstance(message, tuple):
         stream, shape = message
-        self._clips[stream] = _receive_array(self._connection, shape)
+        self._clips[stream] = _receive_array(
+          self._connection, shape, self._sample
+        )
         return
     except (EOFError, OSError):
       how = child_process.how_it_ended(self._process)
@@ -104,33 +107,63 @@ def _load(
   logging.getLogger().addHandler(_ToParent(connection))
   try:
     for stream, clip in sample_clips.load_each(sample, streams, *how):
-      connection.send((stream, clip.shape))
-      _send_array(connection, clip)
+      with _in_memory(clip, sample) as descriptor:
+        connection.send((stream, clip.shape))
+        reduction.send_handle(connection, descriptor, None)
   except errors.InputError as error:
     connection.send(error)
   except BrokenPipeError:  # The parent has ended.
     sys.exit(1)
-  except Exception:
-    child_process.print_traceback()
-    sys.exit(1)
+  except Exception as error:
+    connection.send(child_process.reason(sample, error))
 
 
-def _send_array(connection: Connection, array: np.ndarray) -> None:
-  """Sends a file in memory with the values; the parent need not be waiting."""
-  descriptor = os.memfd_create('clip')
-  with open(descriptor, 'wb') as stream:  # noqa: PTH123 (a descriptor)
-    array.tofile(stream)
-    stream.flush()
-    reduction.send_handle(connection, descriptor, None)
+@contextlib.contextmanager
+def _in_memory(array: np.ndarray, sample: files.PathLike) -> Iterator[int]:
+  """Writes values to a file in memory, so that the parent need not be waiting.
+
+  Yields:
+    The descriptor of the file, valid in the block.
+
+  Raises:
+    InputError: the system gives no such file.
+  """
+  values = np.ascontiguousarray(array)
+  with contextlib.ExitStack() as stack:
+    try:
+      descriptor = os.memfd_create('clip')
+      stream = stack.enter_context(open(descriptor, 'wb'))  # noqa: PTH123
+      # NumPy's `tofile` would not say why a file cannot be written.
+      stream.write(values.data)
+      stream.flush()
+    except OSError as error:
+      raise _no_room(sample, values.nbytes, error) from error
+    yield descriptor
 
 
 def _receive_array(
-  connection: Connection, shape: tuple[int, ...]
+  connection: Connection, shape: tuple[int, ...], sample: files.PathLike
 ) -> np.ndarray:
-  """Receives an array of float32. Its memory is that of the file."""
+  """Receives an array of float32. Its memory is that of the file.
+
+  Raises:
+    InputError: the system gives no memory for it.
+  """
   descriptor = reduction.recv_handle(connection)
   try:
     values = mmap.mmap(descriptor, 0, access=mmap.ACCESS_READ)
+  except OSError as error:
+    raise _no_room(sample, os.fstat(descriptor).st_size, error) from error
   finally:
     os.close(descriptor)
   return np.frombuffer(values, np.float32).reshape(shape)
+
+
+def _no_room(
+  sample: files.PathLike, num_bytes: int, error: OSError
+) -> errors.InputError:
+  """Makes the error of a clip for which the system gives no memory."""
+  return errors.InputError(
+    f'{sample}: its clip needs a file in memory of {num_bytes / 1e6:.1f} MB, '
+    f'which the system refuses: {error.strerror}; see ulimit -a'
+  )

@@ -15,7 +15,7 @@ from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection
 from typing import Any
 
-from two_stream import errors
+from two_stream import errors, files
 
 
 def start(
@@ -64,6 +64,22 @@ def how_it_ended(process: multiprocessing.process.BaseProcess) -> str:
     return f'ended with status {status}'
   name = signal.Signals(-status).name
   return f'was ended by {name}' + ' (out of memory?)' * (name == 'SIGKILL')
+
+
+def reason(path: files.PathLike, error: Exception) -> errors.InputError:
+  """Makes one line of an exception, and prints the traceback of a bug.
+
+  Args:
+    path: what the process was busy with.
+    error: the exception, which is being handled. If the system refuses memory,
+      a file or a part of one, no traceback is printed.
+  """
+  if isinstance(error, OSError | MemoryError):
+    words = str(error) or 'the system gives no memory'
+  else:
+    print_traceback()
+    words = f'{type(error).__name__}: {error}'
+  return errors.InputError(f'{path}: {" ".join(words.split())}')
 
 
 def print_traceback() -> None:

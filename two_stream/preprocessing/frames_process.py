@@ -170,9 +170,7 @@ def _work(connection: Connection) -> None:
       except (BrokenPipeError, ConnectionError):
         return
       except Exception as error:
-        child_process.print_traceback()
-        message = f'{source.path}: {type(error).__name__}: {error}'
-        connection.send(errors.InputError(' '.join(message.split())))
+        connection.send(child_process.reason(source.path, error))
   except (EOFError, ConnectionError):
     return
 

@@ -11,6 +11,9 @@ from two_stream import errors, files, identity, recipe
 from two_stream.networks import checkpoint_files, checkpoints, inflation
 from two_stream.training import job_file, saved_checkpoints, training_job
 
+# The name of a variable's momentum ends so, see sync_optimizer.py.
+_SLOT = '/Momentum'
+
 
 def choose(
   job: training_job.Job,
@@ -169,21 +172,31 @@ def _fitting_flags(path: files.PathLike) -> str:
 
 
 def _check_slots(path: str, network: i3d.InceptionI3d) -> None:
-  """Raises InputError if a training checkpoint lacks momentum of a variable.
+  """Raises InputError if a checkpoint is of a training of other variables.
+
+  Those that were trained have a momentum in it.
 
   Args:
-    path: the prefix of the checkpoint.
+    path: the prefix of the training checkpoint.
     network: the network to be trained, which has been called.
   """
-  tensors = checkpoint_files.load(path).tensors
-  missing = [
-    variable.op.name
-    for variable in network.trainable_variables
-    if f'{variable.op.name}/Momentum' not in tensors
+  names = [variable.op.name for variable in network.trainable_variables]
+  trained = [
+    name.removesuffix(_SLOT)
+    for name in checkpoint_files.load(path).tensors
+    if name.endswith(_SLOT)
   ]
-  if missing:
+  remedy = (
+    'give the --train_only of before, or another --train_dir with '
+    f'--init_checkpoint={path}'
+  )
+  if missing := sorted(set(names) - set(trained)):
     raise errors.InputError(
       f'{path}: has no momentum of {missing[0]} and {len(missing) - 1} others, '
-      'which were not trained; give the --train_only of before, or another '
-      f'--train_dir with --init_checkpoint={path}'
+      f'which were not trained; {remedy}'
+    )
+  if dropped := sorted(set(trained) - set(names)):
+    raise errors.InputError(
+      f'{path}: has momentum of {dropped[0]} and {len(dropped) - 1} others, '
+      f'which are not to be trained any more; {remedy}'
     )

@@ -2,6 +2,7 @@
 
 import mmap
 import re
+from collections.abc import Iterator
 from typing import BinaryIO
 
 import av
@@ -49,6 +50,22 @@ def find(
   width, height = picture.codec_context.width, picture.codec_context.height
   refuse_too_large(path, width, height)
   return picture
+
+
+def packets(container: av.container.InputContainer) -> Iterator[av.Packet]:
+  """Yields the packets of all streams of which PyAV knows.
+
+  It does not know those that began after the file was opened.
+
+  Raises:
+    FFmpegError: the file cannot be read on.
+  """
+  while True:
+    try:
+      yield from container.demux()
+      return
+    except IndexError:
+      continue  # A packet of such a stream, which is left out.
 
 
 def refuse_too_large(path: files.PathLike, width: int, height: int) -> None:

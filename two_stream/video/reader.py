@@ -9,6 +9,7 @@ damaged is told with the frames.
 import collections
 import contextlib
 from collections.abc import Iterator
+from fractions import Fraction
 
 import av
 import numpy as np
@@ -52,11 +53,14 @@ def read_video(
     InputError: the file cannot be read, has no frame that decodes or none in
       that part, or has frames of an absurd size or shape.
   """
-  clip = clip_buffer.ClipBuffer(path, short_side, max_seconds)
   with open_frames(path, inside, start, end) as video:
-    for image, time in video:
-      if not clip.add(image, time):
-        break
+    clip = clip_buffer.ClipBuffer(path, short_side, max_seconds)
+    _fill(clip, video)
+    if video.is_doubtful:
+      video.begin_again()
+      # The memory of the first clip is free before the second one needs it.
+      clip = clip_buffer.ClipBuffer(path, short_side, max_seconds)
+      _fill(clip, video)
     return clip.video(*video.describe(len(clip.timestamps), clip.is_cut))
 
 
@@ -79,8 +83,20 @@ def open_frames(
     yield VideoFrames(path, source, part)
 
 
+def _fill(clip: clip_buffer.ClipBuffer, video: 'VideoFrames') -> None:
+  """Fills a clip with frames until it is full, or the frames are doubtful."""
+  for image, time in video.frames():
+    if not clip.add(image, time):
+      return
+
+
 class VideoFrames:
   """The frames of an open file, or of a part of it, one after the other.
+
+  FFmpeg may decode a part wrongly if it begins in the middle of the file,
+  although the file is good: what the part needs may stand before it. So a part
+  that has decoding errors is doubtful, and is decoded from the beginning of the
+  file. What that gives counts, be it damaged or not.
 
   Args:
     path: the name of the file, for messages.
@@ -105,11 +121,30 @@ class VideoFrames:
     part.set_clock(*source.clock())
     self.zero = source.clock()[0]
     self.seconds = part.seconds_of(source.told_seconds())
-    self._times = timeline.Timeline(source.frames_per_second)
+    self._starts_in_middle = part.starts_later
+    self._forget()
+
+  def _forget(self) -> None:
+    """Forgets the frames that were seen."""
+    self._times = timeline.Timeline(self._source.frames_per_second)
     self._converter = conversion.Converter()
+
+  @property
+  def is_doubtful(self) -> bool:
+    """Whether it is open if the file or the way it was decoded is bad."""
+    return self._source.is_entered and self._source.num_errors > 0
+
+  def begin_again(self) -> None:
+    """Lets the next frames be decoded from the beginning of the file."""
+    self._source.open_again()
+    self._starts_in_middle = False
+    self._forget()
 
   def __iter__(self) -> Iterator[tuple[np.ndarray, int]]:
     """Yields each frame and its time.
+
+    Frames that were given already cannot be taken back. So if the part becomes
+    doubtful, only those after them come from the second decoding.
 
     Yields:
       (uint8 [H, W, 3], RGB, valid until the next one is taken; microseconds).
@@ -117,8 +152,26 @@ class VideoFrames:
     Raises:
       InputError: FFmpeg cannot convert the frames.
     """
+    last: int | None = None
+    for image, time in self.frames():
+      yield image, time
+      last = time
+    if self.is_doubtful:
+      self.begin_again()
+      for image, time in self.frames():
+        if last is None or time > last:
+          yield image, time
+
+  def frames(self) -> Iterator[tuple[np.ndarray, int]]:
+    """Yields what `__iter__` does, until the part is doubtful."""
+    start = self._part.start_in_file() if self._starts_in_middle else None
     try:
-      yield from _images(self._source, self._times, self._converter, self._part)
+      for each in _images(
+        _frames(self._source, self._times, self._part, start), self._converter
+      ):
+        if self.is_doubtful:
+          return
+        yield each
     except av.FFmpegError as error:
       raise errors.InputError(
         f'{self._path}: FFmpeg cannot convert its frames to RGB: {error}'
@@ -154,10 +207,8 @@ class VideoFrames:
 
 
 def _images(
-  source: video_file.VideoFile,
-  times: timeline.Timeline,
+  frames: Iterator[tuple[av.VideoFrame, int | None]],
   converter: conversion.Converter,
-  part: time_range.TimeRange,
 ) -> Iterator[tuple[np.ndarray, int]]:
   """Yields the RGB images of a part with their times in microseconds.
 
@@ -165,7 +216,7 @@ def _images(
   before the part and the first one after it are converted, too, and dropped.
   """
   waiting: collections.deque[int | None] = collections.deque()
-  for frame, time in _frames(source, times, part):
+  for frame, time in frames:
     waiting.append(time)
     for image in converter.convert(frame):
       shown = waiting.popleft()
@@ -181,9 +232,16 @@ def _frames(
   source: video_file.VideoFile,
   times: timeline.Timeline,
   part: time_range.TimeRange,
+  start: Fraction | None,
 ) -> Iterator[tuple[av.VideoFrame, int | None]]:
-  """Yields the frames of a part, and one more on each side without a time."""
-  start = part.start_in_file() if part.starts_later else None
+  """Yields the frames of a part, and one more on each side without a time.
+
+  Args:
+    source: the file.
+    times: gives the frames their times.
+    part: which frames are wanted.
+    start: where decoding may begin, in seconds; None: with the first frame.
+  """
   before: av.VideoFrame | None = None
   for frame, seconds in source.decode(start):
     time = times.place(seconds)

@@ -9,8 +9,13 @@ until the first good frame is not later than the part.
 Only formats that have an index of key frames, and a time for every frame, are
 entered in the middle. Of all others (MPEG-TS, whose times may begin again; AVI,
 which has no times) the packets are read from the first one on, but not decoded.
+
+Some files name their encoder in their first packet alone, and FFmpeg decodes
+what certain encoders wrote in another way than the standard says. So the
+decoder gets that packet in any case.
 """
 
+import contextlib
 import itertools
 from collections.abc import Callable, Iterator
 from fractions import Fraction
@@ -23,6 +28,9 @@ _INDEXED = ('mov', 'matroska')
 # How many seconds before the part a key frame is looked for, one after the
 # other. Groups of pictures are rarely longer than 10 seconds.
 _SECONDS_BACK = (0, 1, 4, 16, 64)
+# FFmpeg's names of the codecs whose encoder counts: old versions of x264 and of
+# DivX, Xvid and others (workaround_bugs in libavcodec).
+_TELL_ENCODER = ('h264', 'mpeg4')
 # The most bytes of packets that are kept in memory.
 _MOST_BYTES = 64 * 2**20
 _MAX_INT64 = 2**63 - 1
@@ -65,6 +73,31 @@ def seek(
   except (av.FFmpegError, OverflowError):
     return False
   return True
+
+
+def learn(
+  packets: Iterator[av.Packet], picture: av.VideoStream
+) -> Iterator[av.Packet]:
+  """Shows the decoder the first packet, for what it says about the encoder.
+
+  The decoder keeps that, and forgets the frame.
+
+  Args:
+    packets: of the picture, from the beginning of the file on.
+    picture: the picture, nothing of which was decoded.
+
+  Returns:
+    The same packets, the first one included.
+  """
+  context = picture.codec_context
+  if context.name not in _TELL_ENCODER:
+    return packets
+  first = list(itertools.islice(packets, 1))
+  for packet in first:
+    with contextlib.suppress(av.FFmpegError):
+      context.decode(packet)
+  context.flush_buffers()
+  return itertools.chain(first, packets)
 
 
 def skip(

@@ -68,6 +68,7 @@ class VideoFile:
   Attributes:
     frames_per_second: the average rate that the file tells or implies.
     num_errors: how many errors there were while reading and decoding so far.
+    is_entered: whether decoding began in the middle.
 
   Raises:
     InputError: the file is no video, has no picture, a codec that is not known,
@@ -86,8 +87,7 @@ class VideoFile:
     """Forgets what was seen of the file."""
     self.num_errors: int = 0
     self._errors_since_key: int = 0
-    # Whether decoding began in the middle.
-    self._is_entered: bool = False
+    self.is_entered: bool = False
     # Seconds at which the picture begins and ends.
     self._begin: Fraction | None = None
     self._end: Fraction = Fraction(0)
@@ -161,6 +161,12 @@ class VideoFile:
     """Returns whether the format marks the end of a file and the mark lacks."""
     return file_endings.is_missing(self._stream, self._container.format.name)
 
+  def open_again(self) -> None:
+    """Goes back to the beginning, and forgets what was seen of the file."""
+    self._container.close()
+    self._stream.seek(0)
+    self._open()
+
   def close(self) -> None:
     """Releases the decoder. The open file stays open."""
     self._container.close()
@@ -186,11 +192,6 @@ class VideoFile:
     self._picture.codec_context.options = {'max_pixels': _OPTIONS['max_pixels']}
     self._forget()
 
-  def _open_again(self) -> None:
-    self._container.close()
-    self._stream.seek(0)
-    self._open()
-
   def _decode_part(
     self, start: Fraction
   ) -> Iterator[tuple[av.VideoFrame, Fraction | None]] | None:
@@ -205,13 +206,16 @@ class VideoFile:
         frames = self._decode_near(target, start)
         if frames is not None:
           return frames
-    self._open_again()
+        self.open_again()
+    self.open_again()
     return None
 
   def _decode_near(
     self, target: Fraction, start: Fraction
   ) -> Iterator[tuple[av.VideoFrame, Fraction | None]] | None:
     """Decodes from a key frame near `target` on, if it is a good one.
+
+    The file stands at its beginning.
 
     Args:
       target: where the key frame is looked for, in seconds.
@@ -225,18 +229,20 @@ class VideoFile:
     """
     _, unit = self.clock()
     ticks = target // unit
-    if not (
-      seeking.is_indexed(self._container)
-      and seeking.seek(self._container, self._picture, ticks)
-    ):
-      self._open_again()
+    packets = seeking.learn(self._packets(), self._picture)
+    if seeking.is_indexed(self._container):
+      if seeking.seek(self._container, self._picture, ticks):
+        packets = self._packets()
+      else:
+        self.open_again()
+        packets = seeking.learn(self._packets(), self._picture)
     self._forget()
-    packets = seeking.skip(self._packets(), ticks, self._best_ticks)
-    if packets is None:
+    kept = seeking.skip(packets, ticks, self._best_ticks)
+    if kept is None:
       return None
-    self._is_entered = True
+    self.is_entered = True
     self.num_errors = 0
-    frames = self._decode(packets)
+    frames = self._decode(kept)
     for frame, time in frames:
       if time is None or time > start:
         return None
@@ -277,17 +283,12 @@ class VideoFile:
 
   def _packets(self) -> Iterator[av.Packet]:
     """Yields the picture's packets, the last of which flushes the decoder."""
-    packets = self._container.demux()
+    packets = pictures.packets(self._container)
     while True:
       try:
         packet = next(packets)
       except StopIteration:
         return
-      except IndexError:
-        # PyAV does not know streams that began after the file was opened. The
-        # packet of such a stream is left out.
-        packets = self._container.demux()
-        continue
       except av.FFmpegError:
         self._count_error()
         packet = av.Packet()
@@ -319,7 +320,7 @@ class VideoFile:
 
   def _start(self) -> Fraction:
     """Returns the time at which the picture begins, in seconds."""
-    if self._is_entered:
+    if self.is_entered:
       told = told_length.seconds(self._picture.start_time, self._picture)
       return told or Fraction(0)
     return self._begin or Fraction(0)

@@ -102,8 +102,8 @@ def describe(
   parameters = pathlib.Path(job.output_dir, shard_folder.PARAMETERS)
   if has_estimate or not parameters.exists():
     present = [sample for split in found.values() for sample in split.present]
-    costs = forecast.measure(job, present)
-    lines.append(forecast.describe(costs, job, len(present)))
+    measured = forecast.measure(job, present)
+    lines.append(forecast.describe(measured, job, len(present)))
   return lines
 
 

@@ -1,5 +1,7 @@
 """The estimate is near what the whole work takes."""
 
+import pathlib
+
 import pytest
 import small_videos
 
@@ -54,16 +56,29 @@ def test_the_size_of_a_record_is_foreseen(job):
   assert cost.seconds > 0
 
 
+def test_a_slow_video_has_a_cost_too(job):
+  """Its first second has one frame only."""
+  path = pathlib.Path(job.videos_dir, 'slow.webm')
+  small_videos.write_video(path, small_videos.textured_frames(3), fps=0.5)
+  source = many_videos.source(job, sample('slow'), 0)
+  assert forecast.cost_of(source).num_bytes > 0
+
+
 @pytest.mark.process
 def test_videos_that_cannot_be_used_are_passed_over(job):
-  costs = forecast.measure(job, [sample('broken'), sample('whole')])
-  assert len(costs) == 1
-  assert forecast.measure(job, [sample('broken')]) == []
-  assert forecast.measure(job, []) == []
+  found = forecast.measure(job, [sample('broken'), sample('whole')])
+  assert len(found.costs) == 1
+  found = forecast.measure(job, [sample('broken')])
+  assert not found.costs
+  assert 'not a video (0 bytes)' in found.reason
+  assert 'not a video (0 bytes)' in forecast.describe(found, job, 1)
+  assert 'no video is there' in forecast.describe(
+    forecast.measure(job, []), job, 0
+  )
 
 
 def test_the_costs_of_few_videos_stand_for_all(job):
-  costs = [forecast.Cost(10, 1e6), forecast.Cost(20, 3e6)]
+  costs = forecast.Measured([forecast.Cost(10, 1e6), forecast.Cost(20, 3e6)])
   assert forecast.describe(costs, job, 2400) == (
     'estimate, from 2 videos: 4.8 GB of records; 10.0 hours of one core, '
     '5.0 hours with 2 workers'
@@ -78,4 +93,3 @@ def test_the_costs_of_few_videos_stand_for_all(job):
   assert forecast.describe(costs, shared, 2400).endswith(
     '1.0 hours with 2 workers in each of 5 tasks'
   )
-  assert 'no video' in forecast.describe([], job, 3)

@@ -158,6 +158,14 @@ def test_splits_can_be_added_later(folder, plan):
   assert set(folder.summarize({})['splits']) == {'train', 'test'}
 
 
+def test_a_failed_name_that_is_not_utf8_stays_known(folder):
+  """Its entry holds another text than the name, which JSON cannot hold."""
+  odd = sample(os.fsdecode(b'k/\xff.mp4'), 'a')
+  (shard,) = shards.plan('train', [odd, *SAMPLES[:2]], shard_size=5)
+  folder.record_failures(shard, [shard_counts.LackingVideo(odd, 'why')])
+  assert folder.lacking(shard) == [odd]
+
+
 def test_leftovers_of_dead_runs_are_removed(folder, plan):
   leftovers = [
     folder.folder / f'.{plan[0].name}.tfrecord.123.tmp',

@@ -180,7 +180,7 @@ def to_json(value: Any, indent: int | None = None) -> str:
   Returns:
     The JSON, without a newline at its end.
   """
-  return json.dumps(_without_surrogates(value), indent=indent)
+  return json.dumps(without_surrogates(value), indent=indent)
 
 
 def read_csv(
@@ -250,17 +250,17 @@ def quote(value: object) -> str:
   return _quoter.repr(value)
 
 
-def _without_surrogates(value: Any) -> Any:
+def without_surrogates(value: Any) -> Any:
   """Returns a value of JSON in which all strings are text."""
   if isinstance(value, str):
     return value.encode(errors='backslashreplace').decode()
   if isinstance(value, dict):
     return {
-      _without_surrogates(key): _without_surrogates(entry)
+      without_surrogates(key): without_surrogates(entry)
       for key, entry in value.items()
     }
   if isinstance(value, (list, tuple)):
-    return [_without_surrogates(entry) for entry in value]
+    return [without_surrogates(entry) for entry in value]
   return value
 
 

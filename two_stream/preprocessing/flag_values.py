@@ -11,8 +11,12 @@ def splits(names: Sequence[str]) -> tuple[str, ...]:
   """Returns the splits without repetitions.
 
   Raises:
-    InputError: a name is not that of a split.
+    InputError: a name is not that of a split, or there is none.
   """
+  if not names:
+    raise errors.InputError(
+      f'--splits: is empty; name some of {", ".join(data_set.SPLITS)}'
+    )
   for split in names:
     if split not in data_set.SPLITS:
       raise errors.InputError(

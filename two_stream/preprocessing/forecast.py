@@ -1,6 +1,6 @@
 """What a data set will cost in disk and time, measured on a few videos of it.
 
-RGB is made of each of these videos as a whole, and flow of its first second
+RGB is made of each of these videos as a whole, and flow of its first frames
 alone, because flow takes most of the time.
 """
 
@@ -20,6 +20,7 @@ from two_stream.preprocessing import (
 from two_stream.records import schema
 
 NUM_VIDEOS = 4
+NUM_FLOWS = 20
 _ATTEMPTS = 12
 _HOUR = 3600
 _GIGABYTE = 1e9
@@ -37,9 +38,21 @@ class Cost(NamedTuple):
   num_bytes: float
 
 
+class Measured(NamedTuple):
+  """What was found when a few videos were tried.
+
+  Attributes:
+    costs: those of the videos that can be used.
+    reason: why one of the others cannot; '' if all can.
+  """
+
+  costs: Sequence[Cost]
+  reason: str = ''
+
+
 def measure(
   job: many_videos.PreprocessingJob, present: Sequence[data_set.Sample]
-) -> list[Cost]:
+) -> Measured:
   """Measures a few videos, drawn at random but each time the same.
 
   Args:
@@ -47,14 +60,15 @@ def measure(
     present: the samples whose files are there.
 
   Returns:
-    At most `NUM_VIDEOS` costs. Videos that cannot be used have none.
+    At most `NUM_VIDEOS` costs.
   """
   count = min(_ATTEMPTS, len(present))
   samples = random.Random(0).sample(present, count)  # noqa: S311 (no secret)
   sources = [many_videos.source(job, sample, 0) for sample in samples]
   costs: list[Cost] = []
+  reason = ''
   if not sources:
-    return costs
+    return Measured(costs)
   with worker_pool.worker_pool(
     cost_of,
     min(job.num_workers, NUM_VIDEOS, count),
@@ -62,11 +76,14 @@ def measure(
     distinct_frames.use_one_thread,
   ) as pool:
     for first in range(0, count, NUM_VIDEOS):
-      results = pool.map(sources[first : first + NUM_VIDEOS])
-      costs += [cost for cost in results if isinstance(cost, Cost)]
+      for result in pool.map(sources[first : first + NUM_VIDEOS]):
+        if isinstance(result, Cost):
+          costs.append(result)
+        else:
+          reason = result.reason
       if costs:
         break
-  return costs
+  return Measured(costs, reason)
 
 
 def cost_of(source: one_video.Source) -> Cost:
@@ -77,8 +94,12 @@ def cost_of(source: one_video.Source) -> Cost:
   seconds = time.process_time() - begin
   num_bytes = float(_size(whole, schema.RGB_ENCODED))
   if 'flow' in how.streams:
+    times = whole.feature_lists[schema.RGB_TIMESTAMP]
+    last = min(NUM_FLOWS, len(times) - 1)
+    # A little more than the time of that frame, so that the cut is behind it.
+    part_seconds = (int(times[last]) - int(times[0])) / 1e6 + 1e-3
     begin = time.process_time()
-    part = one_video.encode_video(_with(source, max_seconds=1.0))
+    part = one_video.encode_video(_with(source, max_seconds=part_seconds))
     num_flows = len(part.feature_lists[schema.FLOW_ENCODED])
     share = (len(whole.feature_lists[schema.RGB_ENCODED]) - 1) / num_flows
     seconds += share * (time.process_time() - begin)
@@ -87,19 +108,23 @@ def cost_of(source: one_video.Source) -> Cost:
 
 
 def describe(
-  costs: Sequence[Cost],
-  job: many_videos.PreprocessingJob,
-  num_present: int,
+  measured: Measured, job: many_videos.PreprocessingJob, num_present: int
 ) -> str:
   """Returns one line about a whole data set.
 
   Args:
-    costs: those of a few of its videos.
+    measured: what was found for a few of its videos.
     job: how the videos are preprocessed.
     num_present: how many videos the data set has.
   """
+  costs = measured.costs
+  if not num_present:
+    return 'estimate: none, because no video is there'
   if not costs:
-    return 'estimate: none, because no video that was tried can be used'
+    return (
+      'estimate: none, because the videos that were tried cannot be used; one '
+      f'of them: {measured.reason}'
+    )
   seconds = num_present * sum(cost.seconds for cost in costs) / len(costs)
   size = num_present * sum(cost.num_bytes for cost in costs) / len(costs)
   processes = job.num_workers * job.share.num_tasks

@@ -80,7 +80,11 @@ class ShardFolder:
     """
     failures = shard_counts.read_failures(self._failures(shard))
     ids = {failure['id'] for failure in failures}
-    return [sample for sample in shard.samples if sample.id in ids]
+    return [
+      sample
+      for sample in shard.samples
+      if documents.without_surrogates(sample.id) in ids
+    ]
 
   def claim(self, plan: Sequence[shards.Shard]) -> None:
     """Reserves shards for this process until it ends.

@@ -52,7 +52,8 @@ _EVAL_TYPE = flags.DEFINE_enum(
   'joint',
   list(data_directory.EVALUATIONS),
   'The streams to evaluate: rgb, flow, or joint, which means RGB, Flow, and '
-  'both together; rgb600 means the Kinetics-600 network.',
+  'both together; rgb600 means the Kinetics-600 network. A data directory that '
+  'has one stream alone needs rgb or flow here.',
 )
 _IMAGENET_PRETRAINED = flags.DEFINE_boolean(
   'imagenet_pretrained',

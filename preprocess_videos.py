@@ -28,7 +28,7 @@ from typing import Any
 
 from absl import flags
 
-from two_stream import cli, errors
+from two_stream import cli, documents, errors
 from two_stream.preprocessing import (
   data_set_flags,
   forecast,
@@ -75,10 +75,13 @@ def main() -> int:
     return 0
   summary, num_failed = many_videos.run(job)
   print('\n'.join(table(summary['splits'])))
-  counts = summary['splits'].values()
-  if any(count['missing'] or count['failed'] for count in counts):
-    path = pathlib.Path(FLAGS.output_dir, shard_folder.FAILURES)
+  path = pathlib.Path(FLAGS.output_dir, shard_folder.FAILURES)
+  failures = documents.read_json_lines(path)
+  if failures:
     print(f'{path} names the missing and failed videos')
+  failed = [entry for entry in failures if 'missing' not in entry]
+  if failed:
+    print(errors.printable(f'for example: {failed[0]["reason"]}'))
   return SOME_FAILED if num_failed else 0
 
 
@@ -91,19 +94,33 @@ def describe(
     job: what is to be done.
     has_estimate: whether disk and time are estimated even if the output folder
       has shards already. For a run that continues, the progress bar tells.
+
+  Raises:
+    InputError: a sample is a folder of frames whose rate is not known.
   """
   videos = job.data_set
   found = inventory.take(job.videos_dir, videos)
+  folder = inventory.find_folder(job.videos_dir, found)
+  if folder and job.settings.frames_per_second_of_frames is None:
+    raise errors.InputError(
+      f'{pathlib.Path(job.videos_dir, folder)}: is a folder of frames; say how '
+      'many of them a second has with --frames_per_second_of_frames'
+    )
   lines = [
     f'{videos.name}: {len(videos.class_names)} classes in '
     f'{_name_order(videos.class_names)}',
     *inventory.table(found),
   ]
+  if FLAGS.splits is None and not {'validation', 'test'} & found.keys():
+    lines.append(
+      'there is no validation split and no test split, so a training on these '
+      'records cannot be evaluated'
+    )
   parameters = pathlib.Path(job.output_dir, shard_folder.PARAMETERS)
   if has_estimate or not parameters.exists():
     present = [sample for split in found.values() for sample in split.present]
     measured = forecast.measure(job, present)
-    lines.append(forecast.describe(measured, job, len(present)))
+    lines += forecast.describe(measured, job, len(present)).split('\n')
   return lines
 
 

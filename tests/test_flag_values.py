@@ -26,3 +26,5 @@ def test_splits_are_names_without_repetitions():
   assert splits == ('test', 'train')
   with pytest.raises(errors.InputError, match="^--splits: 'dev' is none of"):
     flag_values.splits(['train', 'dev'])
+  with pytest.raises(errors.InputError, match='^--splits: is empty'):
+    flag_values.splits([])

@@ -217,7 +217,7 @@ def test_a_clip_of_71_seconds_is_cut_and_said_or_taken_whole(tmp_path, video):
     flags += ['--streams=rgb', '--splits=train', '--split_number=3']
     result = preprocess(layout, 'ucf101', output_dir, *flags)
     assert result.returncode == 0, result.stderr
-    was_cut = '1 videos: longer than 60 seconds' in result.stderr
+    was_cut = '1 video: longer than 60 seconds' in result.stderr
     assert was_cut == (num_frames == 60 * 25)
     record = records_of(output_dir, 'train')['v_YoYo_g01_c01']
     assert abs(len(record[schema.FRAME_INDEX]) - num_frames) <= 1

@@ -23,4 +23,4 @@ def test_results_are_passed_on_and_counted(capfd):
   lines = capfd.readouterr().err.splitlines()
   assert '4/4 videos' in lines[-3]
   assert '1 failed, 1 missing' in lines[-3]
-  assert lines[-2:] == ['2 videos: odd', '1 videos: long']
+  assert lines[-2:] == ['2 videos: odd', '1 video: long']

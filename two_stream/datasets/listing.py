@@ -193,6 +193,11 @@ def columns(
   """
   if len(rows) < 2:
     raise errors.InputError(f'{path}: has no rows below a header')
+  if len(rows[0][1]) == 1 and {';', '\t'} & set(rows[0][1][0]):
+    raise errors.InputError(
+      f'{path}: line 1 is not separated by commas; export the list as CSV with '
+      'commas'
+    )
   names = [name.strip().lower() for name in rows[0][1]]
   numbers = [f'column {number}' for number in range(1, len(names) + 1)]
   label_map.refuse_repetition(path, 'the name', names, numbers)

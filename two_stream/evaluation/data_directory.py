@@ -181,23 +181,24 @@ def networks(
       'trained from scratch; leave out --imagenet_pretrained'
     )
   found: list[Network] = []
-  problems = []
+  problems: dict[str, errors.InputError] = {}
   for initialization in [suffix] if suffix else INITIALIZATIONS:
     is_imagenet = initialization == 'imagenet'
     if imagenet_pretrained in (None, is_imagenet):
       try:
         paths = stream_checkpoints(data_dir, eval_type, is_imagenet)
       except errors.InputError as error:
-        problems.append(error)
+        problems[initialization] = error
         continue
       found += [
         Network(initialization=initialization, stream=stream, checkpoint=path)
         for stream, path in paths.items()
       ]
   if not found:
-    raise problems[0]
-  for problem in problems:
-    logging.warning('left out: %s', problem)
+    raise next(iter(problems.values()))
+  for initialization, problem in problems.items():
+    if any(pathlib.Path(data_dir, 'checkpoints').glob(f'*_{initialization}')):
+      logging.warning('left out: %s', problem)
   return found
 
 

@@ -107,8 +107,9 @@ def _check_arrays(sample: files.PathLike, streams: Collection[str]) -> None:
       f'{sample}: no such video, and {missing[0]} not found; give the PREFIX '
       f'of PREFIX_rgb.npy and PREFIX_flow.npy, which is --sample={prefix}'
     )
+  problem = 'is a folder' if _exists(sample) else 'no such video'
   raise errors.InputError(
-    f'{sample}: no such video, and {missing[0]} not found; --sample is a '
+    f'{sample}: {problem}, and {missing[0]} not found; --sample is a '
     'video file, or the PREFIX of PREFIX_rgb.npy and PREFIX_flow.npy'
   )
 

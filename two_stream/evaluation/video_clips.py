@@ -103,7 +103,7 @@ def _check_length(
     f'has {num_frames + 1} frames, and the last one has no flow'
     if rate is None
     else f'its frames span {seconds:.2f} seconds, which at {rate} frames a '
-    f'second are {num_frames} with a flow'
+    f'second are {num_frames} frames besides the last, which has no flow'
   )
   raise errors.InputError(
     f'{path}: {why}; the network needs at least {recipe.MIN_FRAMES}'

@@ -110,7 +110,7 @@ def cost_of(source: one_video.Source) -> Cost:
 def describe(
   measured: Measured, job: many_videos.PreprocessingJob, num_present: int
 ) -> str:
-  """Returns one line about a whole data set.
+  """Returns lines about a whole data set.
 
   Args:
     measured: what was found for a few of its videos.
@@ -129,11 +129,15 @@ def describe(
   size = num_present * sum(cost.num_bytes for cost in costs) / len(costs)
   processes = job.num_workers * job.share.num_tasks
   tasks = f' in each of {job.share.num_tasks} tasks' * (job.share.num_tasks > 1)
-  return (
-    f'estimate, from {len(costs)} videos: {_format_size(size)} of records; '
-    f'{_format_time(seconds)} of one core, {_format_time(seconds / processes)} '
-    f'with {job.num_workers} workers{tasks}'
+  estimate = (
+    f'estimate, from {_count(len(costs), "video")}: {_format_size(size)} of '
+    f'records; {_format_time(seconds)} of one core, '
+    f'{_format_time(seconds / processes)} with '
+    f'{_count(job.num_workers, "worker")}{tasks}'
   )
+  if measured.reason:
+    estimate += f'\na video that was tried cannot be used: {measured.reason}'
+  return estimate
 
 
 def _with(
@@ -158,6 +162,10 @@ def _size(record: schema.Record, key: str) -> int:
   """Returns the number of bytes of the images of a stream."""
   images = record.feature_lists[key]
   return sum(len(image) for image in images if isinstance(image, bytes))
+
+
+def _count(number: int, what: str) -> str:
+  return f'{number} {what}{"" if number == 1 else "s"}'
 
 
 def _format_time(seconds: float) -> str:

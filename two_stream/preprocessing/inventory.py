@@ -55,6 +55,22 @@ def take(
   }
 
 
+def find_folder(
+  videos_dir: files.PathLike, inventories: Mapping[str, Inventory]
+) -> str | None:
+  """Returns the path of a sample that is a folder of frames; None: none is.
+
+  Only paths without an ending are looked at, because a folder of a data set has
+  none.
+  """
+  for found in inventories.values():
+    for sample in found.present:
+      name = os.path.split(sample.path)[1]
+      if '.' not in name and pathlib.Path(videos_dir, sample.path).is_dir():
+        return sample.path
+  return None
+
+
 def table(inventories: Mapping[str, Inventory]) -> list[str]:
   """Formats the counts of all splits as lines of text."""
   rows = [['split', 'listed', 'there', 'missing', 'without a label']]

@@ -18,7 +18,7 @@ class ProgressOfVideos:
       total=num_videos,
       unit='video',
       bar_format='{l_bar}{bar}| {n_fmt}/{total_fmt} videos '
-      '[{elapsed} gone, {remaining} left{postfix}]',
+      '[{elapsed} elapsed, {remaining} left{postfix}]',
     )
     self._num_flows = 0
     self._num_failed = 0
@@ -36,7 +36,9 @@ class ProgressOfVideos:
   ) -> None:
     self._bar.close()
     for note, count in self._notes.most_common():
-      print(f'{count} videos: {note}', file=sys.stderr)
+      print(
+        f'{count} video{"" if count == 1 else "s"}: {note}', file=sys.stderr
+      )
 
   def follow(
     self, results: Iterator[schema.Record | worker_pool.Failure]

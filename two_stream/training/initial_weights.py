@@ -40,7 +40,7 @@ def choose(
     logging.info('continuing from %s', checkpoint)
     step = saved_checkpoints.step_of(checkpoint)
     if step >= job.max_steps:
-      logging.warning(
+      logging.info(
         'step %d is done already, and --max_steps is %d: nothing is trained',
         step,
         job.max_steps,

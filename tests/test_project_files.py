@@ -64,7 +64,11 @@ def test_commits_are_checked_as_the_tests_check_style():
   }
   scripts = {
     str(path.relative_to(ROOT))
-    for path in [*ROOT.glob('[!.]*'), *ROOT.glob('[!.]*/*'), ROOT / '.ci/run']
+    for path in [
+      *ROOT.glob('[!.]*'),
+      *ROOT.glob('[!.]*/**/*'),
+      ROOT / '.ci/run',
+    ]
     if re.search(hooks['shellcheck']['files'], str(path.relative_to(ROOT)))
   }
   assert scripts == set(test_style.SHELL_SCRIPTS)

@@ -347,7 +347,7 @@ def test_a_video_too_short_at_its_rate_is_told_its_duration(tmp_path):
   path = small_videos.write_video(
     tmp_path / 'a.webm', small_videos.textured_frames(9), fps=50
   )
-  message = r'span 0\.16 seconds, which at 25 frames a second are 4 frames beside'
+  message = r'span 0\.16 seconds, which at 25 frames a second are 4 frames'
   with pytest.raises(errors.InputError, match=message):
     sample_clips.load(path, ['rgb'])
   with pytest.raises(errors.InputError, match='has 9 frames, and the last one'):

@@ -111,9 +111,7 @@ def _request() -> data_set.Request:
   return data_set.Request(
     videos_dir=FLAGS.videos_dir,
     annotations=FLAGS.annotations,
-    splits=None
-    if FLAGS.splits is None
-    else flag_values.splits(FLAGS.splits),
+    splits=None if FLAGS.splits is None else flag_values.splits(FLAGS.splits),
     split_number=FLAGS.split_number,
     class_names=FLAGS.label_map and label_map.read(FLAGS.label_map),
     validation_share=FLAGS.validation_share,

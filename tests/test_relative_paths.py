@@ -11,6 +11,8 @@ import small_networks
 import small_records
 import small_videos
 
+from two_stream.training import summaries
+
 ROOT = programs.ROOT
 SCRIPTS = sorted(
   path
@@ -134,6 +136,51 @@ PROGRAMS = [
     is_slow=True,
   ),
   Program(
+    'extract_features.py',
+    {'data_dir': '../data', 'videos': '../videos', 'output_dir': 'features'},
+    ['--eval_type=rgb', '--window_frames=9'],
+    'features/0.webm.npz',
+    is_slow=True,
+  ),
+  Program(
+    'extract_features.py',
+    {
+      'data_dir': '../data',
+      'videos_dir': '../videos',
+      'annotations': '../videos.csv',
+      'label_map': '../data/label_map.txt',
+      'output_dir': 'features',
+    },
+    ['--dataset=csv', '--eval_type=rgb', '--window_frames=9'],
+    'features/train/0.webm.npz',
+    is_slow=True,
+  ),
+  Program(
+    'extract_features.py',
+    {
+      'data_dir': '../data',
+      'records_dir': '../records',
+      'output_dir': 'features',
+    },
+    ['--split=validation', '--eval_type=rgb', '--window_frames=9'],
+    'features/settings.json',
+    is_slow=True,
+  ),
+  Program(
+    'launch/split_table.py',
+    {'folder': '..'},
+    ['--dataset=hmdb51'],
+    None,
+    '| RGB-I3D | 50.0 |',
+  ),
+  Program(
+    'demo/draw_curves.py',
+    {'output': 'curves.png'},
+    ['--train_dirs=a training=../training'],
+    'curves.png',
+    is_slow=True,
+  ),
+  Program(
     'demo/make_gifs.py',
     {'data_dir': '../data', 'output_dir': 'gifs'},
     [],
@@ -169,8 +216,10 @@ PROGRAMS = [
     is_slow=True,
   ),
 ]
-# What takes no path itself, or passes on those of other scripts.
+# What has no path flag, or passes on those of other scripts. The arguments of
+# convert_checkpoint.py are tested in test_convert_checkpoint.
 WITHOUT_PATHS = {
+  'convert_checkpoint.py',
   'launch/local.py',
   'benchmarks/flow.py',
   'benchmarks/network.py',
@@ -185,12 +234,19 @@ def make_folder(tmp_path_factory):
   folder = tmp_path_factory.mktemp('relative')
   (folder / 'videos').mkdir()
   small_videos.write_video(folder / 'videos/0.webm')
-  (folder / 'videos.csv').write_text('path,label\n0.webm,Holding something\n')
+  (folder / 'videos.csv').write_text('path,label\n0.webm,Resting\n')
   (folder / 'labels').mkdir()
   (folder / 'labels/labels.json').write_text(CLASSES)
   (folder / 'labels/train.json').write_text(
     '[{"id": "0", "template": "Holding [something]"}]'
   )
+  accuracies = folder / 'split_1' / 'evaluation' / 'test.json'
+  accuracies.parent.mkdir(parents=True)
+  accuracies.write_text(
+    '{"labelled": 2, "accuracy": {"scratch": {"rgb": {"top_1": 0.5}}}}'
+  )
+  curves = summaries.Curves(folder / 'training' / 'eval')
+  curves.write('validation', {'top_1': 0.5}, 10)
   small_records.write(folder / 'records')
   small_records.write(folder / 'records', 'validation', ((5,),))
   small_networks.write(folder / 'data', 'rgb_imagenet', 3)
@@ -217,7 +273,9 @@ def make_folder(tmp_path_factory):
   ],
 )
 def test_a_script_runs_twice_with_relative_paths(program, folder):
-  here = folder / program.script.replace('/', '.')
+  here = folder / f'{PROGRAMS.index(program)}.{program.script}'.replace(
+    '/', '.'
+  )
   before = everything(folder)
   here.mkdir()
   command = [
@@ -262,7 +320,9 @@ def test_the_shell_script_runs_twice_with_relative_paths(folder):
 
 
 def test_every_path_flag_of_every_script_is_run_above():
-  run = {program.script: set(program.paths) for program in PROGRAMS}
+  run: dict[str, set[str]] = {}
+  for program in PROGRAMS:
+    run.setdefault(program.script, set()).update(program.paths)
   for script in SCRIPTS:
     name = str(script.relative_to(ROOT))
     text = program_flags.source_of(name)

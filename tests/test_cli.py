@@ -77,6 +77,8 @@ def test_ctrl_c_before_the_flags_are_read_is_no_traceback():
 
 INTERRUPTED = """
 import atexit, os, signal, time
+# A job in the background of a shell script ignores it.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 from two_stream import cli
 class Interrupted:
   def __del__(self):

@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from two_stream import errors
-from two_stream.records import clips, schema, tfrecords
+from two_stream.records import clips, schema, tfrecords, view_plan
 
 FRAMES = 9
 CLASSES = 3
@@ -53,7 +53,9 @@ def reader(stream, training):
     if training:
       number = tf.constant(5, tf.int64)
       return clips._random_clip(reading, number, tfrecords.parse(serialized))
-    return clips._test_clip(stream, tf.constant(0, tf.int64), serialized)
+    zero = tf.constant(0, tf.int64)
+    parsed = tfrecords.parse(serialized)
+    return clips._test_clip(stream, view_plan.WHOLE_CLIP, zero, parsed, zero)
 
   return read
 

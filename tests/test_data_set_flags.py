@@ -1,7 +1,5 @@
 """The flags of a data set become a request."""
 
-import sys
-
 import pytest
 from absl import flags
 
@@ -12,8 +10,8 @@ from two_stream.preprocessing import data_set_flags
 
 @pytest.fixture(name='set_flags')
 def restore_flags(monkeypatch):
-  if not flags.FLAGS.is_parsed():
-    flags.FLAGS(sys.argv[:1])
+  # Without parsing, which would demand the required flags of other modules.
+  flags.FLAGS.mark_as_parsed()
 
   def set_flags(**values):
     for name, value in values.items():

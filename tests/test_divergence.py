@@ -38,6 +38,7 @@ def largest_weights(path):
   }
 
 
+@pytest.mark.slow
 @pytest.mark.process
 def test_training_goes_on_as_the_advice_says(data, tmp_path, caplog):
   """Step 1 throws the weights far away, and all stays finite for some steps."""

@@ -151,6 +151,7 @@ def test_every_cell_of_the_table_has_its_confusion_matrix(evaluated):
     assert cv2.imread(str(evaluated[1] / name)) is not None
 
 
+@pytest.mark.slow
 def test_killed_and_run_again_it_gives_the_same(
   data, records_dir, evaluated, tmp_path
 ):

@@ -167,6 +167,7 @@ def refuse_to_continue(job, checkpoint):
   return str(error.value)
 
 
+@pytest.mark.slow
 def test_a_training_of_the_last_block_starts_from_its_export(
   data, trained, tmp_path
 ):

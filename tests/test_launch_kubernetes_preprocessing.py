@@ -33,6 +33,7 @@ def test_failed_videos_do_not_start_a_pod_again(job):
   assert rule['onExitCodes'] == {'operator': 'In', 'values': [1, 2]}
 
 
+@pytest.mark.slow
 @pytest.mark.process
 def test_the_pods_make_all_shards(job, tmp_path):
   (container,) = job['template']['spec']['containers']

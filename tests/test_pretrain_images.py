@@ -21,6 +21,7 @@ def run(path):
   ).stdout
 
 
+@pytest.mark.slow
 def test_makes_a_checkpoint_that_is_inflated(tmp_path):
   path = tmp_path / 'inception_v1' / 'model.ckpt'
   assert 'of 8 other photographs recognized' in run(path)

@@ -73,6 +73,7 @@ PROGRAMS = [
     ['--splits=train', '--num_workers=1'],
     'records/train-00000-of-00001.tfrecord',
     '1 of 1 shards are complete',
+    is_slow=True,
   ),
   Program(
     'train.py',
@@ -91,6 +92,7 @@ PROGRAMS = [
     {'data_dir': '../data', 'records_dir': '../records', 'output_dir': 'out'},
     ['--eval_type=rgb', '--split=validation'],
     'out/validation.json',
+    is_slow=True,
   ),
   Program(
     'evaluate_sample.py',
@@ -101,6 +103,7 @@ PROGRAMS = [
     },
     ['--eval_type=rgb'],
     'report.html',
+    is_slow=True,
   ),
   Program(
     'compute_fvd.py',

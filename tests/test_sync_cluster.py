@@ -199,6 +199,7 @@ def test_a_step_is_the_mean_of_exactly_its_gradients_and_drops_stale_ones(
     )
 
 
+@pytest.mark.slow
 def test_workers_that_train_the_logits_alone_send_nothing_else(data, tmp_path):
   """Two of them; the other units stay as they are."""
   tasks, servers, _ = start_cluster(2)

@@ -234,6 +234,7 @@ def test_training_on_other_classes_starts_from_all_but_the_logits(
       np.testing.assert_array_equal(value, after[name], err_msg=name)
 
 
+@pytest.mark.slow
 def test_training_starts_from_an_image_network(data, tmp_path, caplog):
   caplog.set_level('INFO')
   network = inception_v1.InceptionV1(11, depth_multiplier=small_training.WIDTH)

@@ -104,6 +104,7 @@ def test_a_training_says_nothing_that_looks_like_an_error(run):
     assert messages.fullmatch(line) or bars.fullmatch(line), run.log
 
 
+@pytest.mark.slow
 def test_a_chief_without_steps_names_the_worker_it_misses(run):
   with local_cluster.environments(num_workers=2, num_ps=1) as environs:
     present = [

@@ -243,7 +243,7 @@ def test_of_a_thousand_videos_the_bad_ones_are_counted(tmp_path, video):
   result = preprocess(layout, 'csv', output_dir, '--streams=rgb')
   assert result.returncode == 2, result.stderr
   assert result.stdout.splitlines()[:2] == [
-    'split       listed  records  missing  failed  shards',
+    'split       listed  records  missing  failed    shards',
     'validation    1000      930       50      20  16 of 16',
   ]
   found = records_of(output_dir, 'validation')

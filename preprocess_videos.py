@@ -120,7 +120,7 @@ def describe(
   if has_estimate or not parameters.exists():
     present = [sample for split in found.values() for sample in split.present]
     measured = forecast.measure(job, present)
-    lines += forecast.describe(measured, job, len(present)).split('\n')
+    lines += forecast.describe(measured, job, len(present))
   return lines
 
 

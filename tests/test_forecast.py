@@ -71,25 +71,24 @@ def test_videos_that_cannot_be_used_are_passed_over(job):
   found = forecast.measure(job, [sample('broken')])
   assert not found.costs
   assert 'not a video (0 bytes)' in found.reason
-  assert 'not a video (0 bytes)' in forecast.describe(found, job, 1)
-  assert 'no video is there' in forecast.describe(
-    forecast.measure(job, []), job, 0
-  )
+  (line,) = forecast.describe(found, job, 1)
+  assert 'not a video (0 bytes)' in line
+  (line,) = forecast.describe(forecast.measure(job, []), job, 0)
+  assert 'no video is there' in line
 
 
 def test_the_costs_of_few_videos_stand_for_all(job):
   costs = forecast.Measured([forecast.Cost(10, 1e6), forecast.Cost(20, 3e6)])
-  assert forecast.describe(costs, job, 2400) == (
+  assert forecast.describe(costs, job, 2400) == [
     'estimate, from 2 videos: 4.8 GB of records; 10.0 hours of one core, '
     '5.0 hours with 2 workers'
-  )
-  assert forecast.describe(costs, job, 100) == (
+  ]
+  assert forecast.describe(costs, job, 100) == [
     'estimate, from 2 videos: 200 MB of records; 25.0 minutes of one core, '
     '12.5 minutes with 2 workers'
-  )
+  ]
   shared = many_videos.PreprocessingJob(
     **{**vars(job), 'share': task_share.TaskShare(1, 5)}
   )
-  assert forecast.describe(costs, shared, 2400).endswith(
-    '1.0 hours with 2 workers in each of 5 tasks'
-  )
+  (line,) = forecast.describe(costs, shared, 2400)
+  assert line.endswith('1.0 hours with 2 workers in each of 5 tasks')

@@ -109,7 +109,7 @@ def cost_of(source: one_video.Source) -> Cost:
 
 def describe(
   measured: Measured, job: many_videos.PreprocessingJob, num_present: int
-) -> str:
+) -> list[str]:
   """Returns lines about a whole data set.
 
   Args:
@@ -119,25 +119,25 @@ def describe(
   """
   costs = measured.costs
   if not num_present:
-    return 'estimate: none, because no video is there'
+    return ['estimate: none, because no video is there']
   if not costs:
-    return (
+    return [
       'estimate: none, because the videos that were tried cannot be used; one '
       f'of them: {measured.reason}'
-    )
+    ]
   seconds = num_present * sum(cost.seconds for cost in costs) / len(costs)
   size = num_present * sum(cost.num_bytes for cost in costs) / len(costs)
   processes = job.num_workers * job.share.num_tasks
   tasks = f' in each of {job.share.num_tasks} tasks' * (job.share.num_tasks > 1)
-  estimate = (
+  lines = [
     f'estimate, from {_count(len(costs), "video")}: {_format_size(size)} of '
     f'records; {_format_time(seconds)} of one core, '
     f'{_format_time(seconds / processes)} with '
     f'{_count(job.num_workers, "worker")}{tasks}'
-  )
+  ]
   if measured.reason:
-    estimate += f'\na video that was tried cannot be used: {measured.reason}'
-  return estimate
+    lines.append(f'a video that was tried cannot be used: {measured.reason}')
+  return lines
 
 
 def _with(

@@ -90,7 +90,19 @@ def write(
   Raises:
     InputError: the file cannot be written.
   """
-  page = make(sample, clips, logits, names, frames_per_second)
+  write_page(path, make(sample, clips, logits, names, frames_per_second))
+
+
+def write_page(path: files.PathLike, page: str) -> None:
+  """Writes the text of a page.
+
+  Args:
+    path: path of the HTML file; a pipe or a device is written into.
+    page: its text.
+
+  Raises:
+    InputError: the file cannot be written.
+  """
   with (
     files.errors_of_writing(path, 'choose another --report'),
     files.open_result(path, 'w') as stream,

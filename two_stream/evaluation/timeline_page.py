@@ -56,11 +56,7 @@ def write(
     InputError: the file cannot be written.
   """
   page = make(sample, answers, names, pictures, windows_per_picture)
-  with (
-    files.errors_of_writing(path, 'choose another --report'),
-    files.open_result(path, 'w') as stream,
-  ):
-    stream.write(page)
+  report_page.write_page(path, page)
 
 
 def make(

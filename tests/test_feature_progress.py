@@ -19,4 +19,4 @@ def test_a_long_video_moves_the_bar_as_it_goes_on(capsys):
   output = capsys.readouterr().err
   assert '2.00/2 videos' in output
   assert ' 1 failed' in output
-  assert output.endswith('2 videos: odd\n1 videos: rare\n')
+  assert output.endswith('2 videos: odd\n1 video: rare\n')

@@ -4,47 +4,24 @@ A video counts by the part of it that is done. So the bar tells the time that is
 left for a thousand short videos and for a single long one.
 """
 
-import collections
-import sys
 from collections.abc import Iterable
-from types import TracebackType
 
-from two_stream.terminal import progress
+from two_stream.preprocessing import progress_of_videos
 
 
-class FeatureProgress:
-  """A bar on stderr.
+class FeatureProgress(progress_of_videos.BarOfVideos):
+  """The bar of extracting features: windows/s, and the time that is left.
 
   Args:
     num_videos: how many videos there are.
   """
 
   def __init__(self, num_videos: int):
-    self._bar = progress.bar(
-      total=num_videos,
-      unit='video',
-      bar_format='{l_bar}{bar}| {n:.2f}/{total_fmt} videos '
-      '[{elapsed} gone, {remaining} left{postfix}]',
-    )
+    super().__init__(num_videos, count='{n:.2f}')
     self._bar.miniters = 0  # A part of a video is progress, too.
     self._num_windows = 0
-    self._num_failed = 0
     self._part = 0.0
     self._first_second: float | None = None
-    self._notes: collections.Counter[str] = collections.Counter()
-
-  def __enter__(self) -> 'FeatureProgress':
-    return self
-
-  def __exit__(
-    self,
-    kind: type[BaseException] | None,
-    error: BaseException | None,
-    traceback: TracebackType | None,
-  ) -> None:
-    self._bar.close()
-    for note, count in self._notes.most_common():
-      print(f'{count} videos: {note}', file=sys.stderr)
 
   def skip_video(self) -> None:
     """Counts a video that was done before the run as none of its work."""
@@ -78,7 +55,7 @@ class FeatureProgress:
     self._part, self._first_second = 0.0, None
 
   def _advance(self, part: float) -> None:
-    elapsed = max(self._bar.format_dict['elapsed'], 1e-3)
+    elapsed = self._elapsed()
     self._bar.set_postfix_str(
       f'{self._num_windows / elapsed:.2f} windows/s, {self._num_failed} failed',
       refresh=False,

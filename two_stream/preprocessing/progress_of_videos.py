@@ -4,28 +4,34 @@ import collections
 import sys
 from collections.abc import Iterator
 from types import TracebackType
+from typing import TypeVar
 
 from two_stream.preprocessing import worker_pool
 from two_stream.records import schema
 from two_stream.terminal import progress
 
+_Bar = TypeVar('_Bar', bound='BarOfVideos')
 
-class ProgressOfVideos:
-  """A bar on stderr: videos/s, flows/s, and the time that is left."""
 
-  def __init__(self, num_videos: int):
+class BarOfVideos:
+  """A bar on stderr that counts videos, and prints notes when it is left.
+
+  Args:
+    num_videos: how many videos there are.
+    count: how the bar shows how many are done, a format of tqdm.
+  """
+
+  def __init__(self, num_videos: int, count: str = '{n_fmt}'):
     self._bar = progress.bar(
       total=num_videos,
       unit='video',
-      bar_format='{l_bar}{bar}| {n_fmt}/{total_fmt} videos '
+      bar_format=f'{{l_bar}}{{bar}}| {count}/{{total_fmt}} videos '
       '[{elapsed} elapsed, {remaining} left{postfix}]',
     )
-    self._num_flows = 0
     self._num_failed = 0
-    self._num_missing = 0
     self._notes: collections.Counter[str] = collections.Counter()
 
-  def __enter__(self) -> 'ProgressOfVideos':
+  def __enter__(self: '_Bar') -> '_Bar':
     return self
 
   def __exit__(
@@ -39,6 +45,19 @@ class ProgressOfVideos:
       print(
         f'{count} video{"" if count == 1 else "s"}: {note}', file=sys.stderr
       )
+
+  def _elapsed(self) -> float:
+    """Returns how many seconds the bar is there, never 0."""
+    return max(self._bar.format_dict['elapsed'], 1e-3)
+
+
+class ProgressOfVideos(BarOfVideos):
+  """The bar of preprocessing: videos/s, flows/s, and the time that is left."""
+
+  def __init__(self, num_videos: int):
+    super().__init__(num_videos)
+    self._num_flows = 0
+    self._num_missing = 0
 
   def follow(
     self, results: Iterator[schema.Record | worker_pool.Failure]
@@ -57,7 +76,7 @@ class ProgressOfVideos:
 
   def _show(self) -> None:
     videos = self._bar.n + 1
-    seconds = max(self._bar.format_dict['elapsed'], 1e-3)
+    seconds = self._elapsed()
     self._bar.set_postfix_str(
       f'{videos / seconds:.2f} videos/s, {self._num_flows / seconds:.1f} '
       f'flows/s, {self._num_failed} failed'

@@ -21,7 +21,7 @@ from collections.abc import Callable
 import sonnet as snt
 import tensorflow as tf
 
-from two_stream.networks import batch_norm, layers
+from two_stream.networks import batch_norm, clip_checks, layers
 
 
 def _mixed(
@@ -252,6 +252,8 @@ class InceptionI3d(snt.Module):
     self._spatial_squeeze = spatial_squeeze
     self._final_endpoint = final_endpoint
     self._dropout = dropout
+    gives_logits = final_endpoint in self.VALID_ENDPOINTS[-2:]
+    self._check = clip_checks.ClipCheck(MIN_FRAMES if gives_logits else 1)
     self._layers = [make_layer(*row, depth_multiplier, unit) for row in LAYERS]
     with tf.name_scope('Logits'):
       self._logits = Unit3D(
@@ -268,7 +270,7 @@ class InceptionI3d(snt.Module):
     """Computes the endpoints of clips.
 
     Args:
-      inputs: clips [B, T, H, W, C], float, values in [-1, 1]. Logits and
+      inputs: clips [B, T, H, W, C], float32, values in [-1, 1]. Logits and
         Predictions need at least 9 frames.
       is_training: whether BatchNorm uses and learns the batch's statistics.
       dropout_keep_prob: chance, in (0, 1], that a feature survives the dropout
@@ -279,11 +281,12 @@ class InceptionI3d(snt.Module):
       averaged over time, [B, classes]. Predictions are their softmax.
 
     Raises:
-      ValueError: the clips have fewer than 9 frames, or `spatial_squeeze` meets
-        more than one position. TensorFlow raises InvalidArgumentError instead,
-        if the shape is not known before the graph runs.
+      ValueError: the clips are not such clips, or have other channels than the
+        first ones, or `spatial_squeeze` meets more than one position.
+        TensorFlow raises InvalidArgumentError instead, if the shape is not
+        known before the graph runs.
     """
-    net = inputs
+    net = self._check(inputs)
     end_points = {}
     for layer in self._layers:
       net = layer(net, is_training)

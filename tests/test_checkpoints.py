@@ -312,6 +312,60 @@ def test_one_error_names_all_that_does_not_fit(small, tmp_path):
   np.testing.assert_array_equal(net.variables[0], before)
 
 
+def test_other_classes_are_restored_without_the_logits(small):
+  net, path = small
+  other = i3d.InceptionI3d(3, depth_multiplier=1 / 16)
+  left = checkpoints.restore(other, path, 'RGB', without_logits=True)
+  assert left == [f'{LOGITS}/b', f'{LOGITS}/w']
+  ours, theirs = checkpoints.variables(other), checkpoints.variables(net)
+  assert ours.keys() == theirs.keys()
+  for name in ours.keys() - set(left):
+    np.testing.assert_array_equal(ours[name], theirs[name])
+  # As Sonnet makes them: random weights, and no bias.
+  assert np.ptp(ours[f'{LOGITS}/w']) > 0
+  assert not np.any(ours[f'{LOGITS}/b'])
+
+
+def test_logits_of_as_many_classes_stay_too_if_that_is_asked(small):
+  net, path = small
+  other = i3d.InceptionI3d(10, depth_multiplier=1 / 16)
+  assert len(checkpoints.restore(other, path, without_logits=True)) == 2
+  assert not np.any(checkpoints.variables(other)[f'{LOGITS}/b'])
+  assert checkpoints.restore(other, path) == []
+  np.testing.assert_array_equal(
+    checkpoints.variables(other)[f'{LOGITS}/b'],
+    checkpoints.variables(net)[f'{LOGITS}/b'],
+  )
+
+
+def test_other_classes_are_told_how_to_be_restored(small):
+  net = i3d.InceptionI3d(3, depth_multiplier=1 / 16)
+  with pytest.raises(errors.InputError) as error:
+    checkpoints.restore(net, small[1])
+  message = str(error.value)
+  assert (
+    f'{LOGITS}/w is [1, 1, 1, 64, 10] instead of [1, 1, 1, 64, 3]' in message
+  )
+  assert message.endswith('; without_logits=True restores the rest')
+
+
+def test_another_width_is_refused_without_the_logits_too(small):
+  net = i3d.InceptionI3d(3, depth_multiplier=1 / 8)
+  with pytest.raises(errors.InputError) as error:
+    checkpoints.restore(net, small[1], without_logits=True)
+  # All variables, but the weights and the bias of the logits.
+  assert str(error.value).count('instead of') == 228
+  assert 'Logits' not in str(error.value)
+
+
+def test_a_network_without_logits_is_restored(small):
+  net = i3d.InceptionI3d(final_endpoint='Mixed_3b', depth_multiplier=1 / 16)
+  assert checkpoints.restore(net, small[1]) == []
+  theirs = checkpoints.variables(small[0])
+  for name, variable in checkpoints.variables(net).items():
+    np.testing.assert_array_equal(variable, theirs[name])
+
+
 def test_the_other_streams_checkpoint_is_refused(small):
   net, path = small
   with pytest.raises(errors.InputError, match='RGB checkpoint; the Flow'):

@@ -53,6 +53,15 @@ def test_short_clips_are_refused(classify):
     classify(reference.clip('rgb16')[:, :8])
 
 
+def test_clips_that_would_be_converted_or_crash_are_refused(classify):
+  """TensorFlow takes bytes as they are, and ends the process at 4 axes."""
+  clip = reference.clip('rgb16')
+  for wrong in ((clip * 127.5 + 127.5).astype(np.uint8), clip[0]):
+    for use in (classify, lambda clip: classify.endpoints(clip, ['Mixed_5c'])):
+      with pytest.raises(ValueError, match='a clip of .*; clips are'):
+        use(wrong)
+
+
 def test_the_other_streams_checkpoint_is_refused(path):
   with pytest.raises(errors.InputError, match='Flow stream'):
     classifier.load(path, 'Flow')

@@ -14,6 +14,7 @@ and a slot of the optimizer, `<variable>/Momentum`, for each trained variable.
 import dataclasses
 import pathlib
 from collections.abc import Mapping
+from typing import TypeVar
 
 import numpy as np
 import tensorflow as tf
@@ -48,6 +49,7 @@ _FIRST_WEIGHTS = f'Conv3d_1a_7x7{_WEIGHTS}'
 LOGITS = 'Logits/Conv3d_0c_1x1'
 _LOGITS_WEIGHTS = f'{LOGITS}{_WEIGHTS}'
 _NETWORK = 'inception_i3d'
+_T = TypeVar('_T')
 
 
 def describe(path: files.PathLike) -> Description:
@@ -107,8 +109,12 @@ def read_network(
 
 
 def restore(
-  module: i3d.InceptionI3d, path: files.PathLike, scope: str | None = None
-) -> None:
+  module: i3d.InceptionI3d,
+  path: files.PathLike,
+  scope: str | None = None,
+  *,
+  without_logits: bool = False,
+) -> list[str]:
   """Restores a network from a checkpoint in any of the released layouts.
 
   Slots and `global_step` are ignored. Everything is checked before the first
@@ -119,6 +125,11 @@ def restore(
     path: the checkpoint's prefix.
     scope: 'RGB' or 'Flow', the stream that the checkpoint must be of. None
       accepts both.
+    without_logits: whether the weights and the bias of the logits stay as they
+      are, so that the network may be of other classes than the checkpoint.
+
+  Returns:
+    The paths in the network of the variables that stay as they are.
 
   Raises:
     InputError: `read` cannot use the checkpoint, or the checkpoint is of the
@@ -127,14 +138,32 @@ def restore(
   """
   reader = _Reader(path, scope)
   values = reader.values()
-  targets = variables(module, reader.description.channels)
+  found = variables(module, reader.description.channels)
+  targets = all_but_logits(found) if without_logits else found
   expected = {
-    name: _stored_shape(name, variable.shape.as_list())
+    name: weight_checks.stored_shape(name, variable.shape.as_list())
     for name, variable in targets.items()
   }
-  weight_checks.check_tensors(path, expected, reader.tensors)
+  classes = reader.description.num_classes
+  is_of_others = expected.get(_LOGITS_WEIGHTS, [classes])[-1] != classes
+  remedy = '; without_logits=True restores the rest' if is_of_others else ''
+  weight_checks.check_tensors(path, expected, reader.tensors, remedy)
   for name, variable in targets.items():
     variable.assign(values[name].reshape(variable.shape))
+  return [name for name in found if name not in targets]
+
+
+def all_but_logits(of_paths: Mapping[str, _T]) -> dict[str, _T]:
+  """Returns what belongs to all units but that of the logits.
+
+  Args:
+    of_paths: path in the network -> a variable or a value.
+  """
+  return {
+    name: of_path
+    for name, of_path in of_paths.items()
+    if not name.startswith(f'{LOGITS}/')
+  }
 
 
 def save(module: i3d.InceptionI3d, path: files.PathLike, scope: str) -> None:
@@ -166,7 +195,7 @@ def write(
   """
   named_values = {
     f'{scope}/{_NETWORK}/{name}': value.reshape(
-      _stored_shape(name, list(value.shape))
+      weight_checks.stored_shape(name, list(value.shape))
     )
     for name, value in sorted(values.items())
   }
@@ -196,7 +225,9 @@ class _Reader:
     self._file = checkpoint_files.load(path)
     self._prefix = self._find_prefix()
     self.tensors = {
-      name: tensor._replace(shape=_stored_shape(name, tensor.shape))
+      name: tensor._replace(
+        shape=weight_checks.stored_shape(name, tensor.shape)
+      )
       for full_name, tensor in self._file.tensors.items()
       for name in [full_name.removeprefix(self._prefix)]
       if full_name.startswith(self._prefix)
@@ -301,12 +332,6 @@ def variables(
     variable.name.removeprefix(scope).removesuffix(':0'): variable
     for variable in module.variables
   }
-
-
-def _stored_shape(name: str, shape: list[int]) -> list[int]:
-  """Returns the shape, but [C] for [1, 1, 1, 1, C] of a BatchNorm variable."""
-  is_flat = all(size == 1 for size in shape[:-1])
-  return shape[-1:] if '/batch_norm/' in name and is_flat else shape
 
 
 def _publish(temporary: pathlib.Path, path: pathlib.Path) -> None:

@@ -22,6 +22,7 @@ from two_stream import errors, files
 from two_stream.networks import (
   batch_norm,
   checkpoints,
+  clip_checks,
   layers,
   provenance,
   weight_checks,
@@ -99,6 +100,9 @@ class Classifier(tf.Module):
     network = fold(values, description, dtype)
     check_folded(name, network)
     clip_spec = tf.TensorSpec([None, None, 224, 224, description.channels])
+    self._check = clip_checks.ClipCheck(
+      i3d.MIN_FRAMES, description.channels, 'float32', size=224
+    )
 
     # These are no methods, because a compiled method refers to its object.
     # Objects in a circle of references keep their memory for longer.
@@ -129,11 +133,10 @@ class Classifier(tf.Module):
       The logits, float32 [B, classes].
 
     Raises:
-      ValueError: the clips have fewer than 9 frames.
+      ValueError: the clips are not such clips.
       InputError: the logits are not finite.
     """
-    _check_length(clip)
-    return self._finite('logits', self.logits(clip))
+    return self._finite('logits', self.logits(self._check(clip)))
 
   def endpoints(
     self, clip: np.ndarray, names: Iterable[str]
@@ -152,7 +155,7 @@ class Classifier(tf.Module):
       [B, T', H', W', channels], or [B, classes] of Logits and Predictions.
 
     Raises:
-      ValueError: a name is unknown, or the clips have fewer than 9 frames.
+      ValueError: a name is unknown, or the clips are not such clips.
       InputError: an output is not finite.
     """
     names = tuple(dict.fromkeys(names))
@@ -162,10 +165,10 @@ class Classifier(tf.Module):
         f'unknown endpoints {", ".join(sorted(unknown))}; there are '
         f'{", ".join(i3d.InceptionI3d.VALID_ENDPOINTS)}'
       )
-    _check_length(clip)
+    clip = self._check(clip)
     # A concrete function is kept for each choice of names, whatever B and T.
     run = self._endpoints.get_concrete_function(self._clip_spec, names)
-    outputs = run(tf.convert_to_tensor(clip, tf.float32))
+    outputs = run(clip)
     return {name: self._finite(name, outputs[name]) for name in names}
 
   def _finite(self, name: str, output: tf.Tensor) -> np.ndarray:
@@ -256,15 +259,6 @@ def check_folded(name: str, network: i3d.InceptionI3d) -> None:
   weight_checks.check_sizes(
     name, {v: w for v, w in folded.items() if checkpoints.LOGITS not in v}
   )
-
-
-def _check_length(clip: np.ndarray) -> None:
-  """Raises ValueError if a clip has too few frames."""
-  if clip.shape[1] < i3d.MIN_FRAMES:
-    raise ValueError(
-      f'a clip needs at least {i3d.MIN_FRAMES} frames to give logits, and '
-      f'this one has {clip.shape[1]}'
-    )
 
 
 def _folded_weights(

@@ -26,6 +26,7 @@ from two_stream.networks import (
   checkpoint_files,
   checkpoints,
   classifier,
+  clip_checks,
   provenance,
 )
 
@@ -77,6 +78,13 @@ class FeatureNetwork(tf.Module):
       return pooled(net) if endpoint == POOLED else net
 
     spec = tf.TensorSpec([None, None, 224, 224, description.channels])
+    gives_logits = endpoint in i3d.InceptionI3d.VALID_ENDPOINTS[-2:]
+    self._check = clip_checks.ClipCheck(
+      i3d.MIN_FRAMES if gives_logits else 1,
+      description.channels,
+      'float32',
+      size=224,
+    )
     self._network = network
     self._compute = tf.function(
       compute, input_signature=[spec], autograph=False
@@ -94,9 +102,10 @@ class FeatureNetwork(tf.Module):
       [B, T', H', W', channels] of other endpoints.
 
     Raises:
+      ValueError: the clips are not such clips.
       InputError: a feature is not finite.
     """
-    features = self._compute(clip).numpy()
+    features = self._compute(self._check(clip)).numpy()
     if not np.isfinite(features).all():
       raise errors.InputError(
         f'{self._path}: {self._endpoint} is not finite; take a checkpoint from '

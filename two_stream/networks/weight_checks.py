@@ -17,10 +17,17 @@ LARGEST = 1e9
 VARIANCE = 'moving_variance'
 
 
+def stored_shape(name: str, shape: list[int]) -> list[int]:
+  """Returns the shape, but [C] for [1, 1, 1, 1, C] of a BatchNorm variable."""
+  is_flat = all(size == 1 for size in shape[:-1])
+  return shape[-1:] if '/batch_norm/' in name and is_flat else shape
+
+
 def check_tensors(
   path: files.PathLike,
   expected: Mapping[str, list[int]],
   found: Mapping[str, checkpoint_files.Tensor],
+  remedy: str = '',
 ) -> None:
   """Raises InputError unless a checkpoint has the variables of a network.
 
@@ -30,6 +37,7 @@ def check_tensors(
     path: the checkpoint's prefix, for the message.
     expected: name -> shape.
     found: name -> what the checkpoint has.
+    remedy: what the message ends with.
   """
   problems = []
   for name, shape in sorted(expected.items()):
@@ -42,7 +50,7 @@ def check_tensors(
       problems.append(f'{name} is not of floating-point numbers')
   if problems:
     raise errors.InputError(
-      f'{path} does not fit the network: {"; ".join(problems)}'
+      f'{path} does not fit the network: {"; ".join(problems)}{remedy}'
     )
 
 

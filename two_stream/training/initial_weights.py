@@ -101,11 +101,7 @@ def initial_values(
     found,
     num_classes,
   )
-  return {
-    name: value
-    for name, value in values.items()
-    if not name.startswith('Logits/')
-  }
+  return checkpoints.all_but_logits(values)
 
 
 def assign(

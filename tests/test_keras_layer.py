@@ -160,6 +160,8 @@ def test_wrong_clips_get_the_networks_error():
 def test_what_keras_cannot_do_here_is_refused(monkeypatch):
   with pytest.raises(ValueError, match="bfloat16; this layer needs dtype='flo"):
     keras_layer.I3DLayer(dtype='mixed_bfloat16')
+  with pytest.raises(ValueError, match='dropout=1'):
+    keras_layer.I3DLayer(dropout=1)
   monkeypatch.setattr(keras.backend, 'backend', lambda: 'jax')
   with pytest.raises(ValueError, match='computes with jax; set KERAS_BACKEND'):
     keras_layer.I3DLayer()

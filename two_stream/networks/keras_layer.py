@@ -9,13 +9,14 @@ layer. So a `keras.Variable` is made around each of them here. Both are the same
 variable: what Keras trains, saves or loads is what the module computes with.
 """
 
+import functools
 from typing import Any
 
 import keras
 import tensorflow as tf
 
 import i3d
-from two_stream.networks import checkpoints
+from two_stream.networks import batch_norm, checkpoints
 
 
 @keras.saving.register_keras_serializable(package='two_stream')
@@ -40,6 +41,7 @@ class I3DLayer(keras.layers.Layer):
     depth_multiplier: float = 1.0,
     dropout: float = 0.0,
     weight_decay: float = 0.0,
+    batch_norm_decay: float = batch_norm.DECAY,
     **options: Any,
   ) -> None:
     """Makes the network and its variables, whose weights are random.
@@ -54,6 +56,7 @@ class I3DLayer(keras.layers.Layer):
         training, in [0, 1).
       weight_decay: factor of half the sum of the squared weights of all
         convolutions, which Keras adds to the loss.
+      batch_norm_decay: weight of the old value in BatchNorm's moving averages.
       **options: those of every Keras layer: `name`, `trainable`, `dtype`.
 
     Raises:
@@ -62,7 +65,10 @@ class I3DLayer(keras.layers.Layer):
     """
     super().__init__(**options)
     _check_keras(self.compute_dtype)
-    # XLA takes minutes to compile 3-D convolutions, and gains nothing here.
+    if not 0 <= dropout < 1:
+      raise ValueError(f'dropout={dropout}; it is a share in [0, 1)')
+    # On a processor XLA made each step of a narrow network take ten times as
+    # long. Keras would use XLA by default.
     self.supports_jit = False
     self._arguments = {
       'num_classes': num_classes,
@@ -71,12 +77,14 @@ class I3DLayer(keras.layers.Layer):
       'depth_multiplier': depth_multiplier,
       'dropout': dropout,
       'weight_decay': weight_decay,
+      'batch_norm_decay': batch_norm_decay,
     }
     self._keep_prob = 1 - dropout
     self.network = i3d.InceptionI3d(
       num_classes,
       final_endpoint=final_endpoint,
       depth_multiplier=depth_multiplier,
+      unit=functools.partial(i3d.Unit3D, batch_norm_decay=batch_norm_decay),
     )
     regularizer = keras.regularizers.L2(weight_decay / 2)
     # Keras tracks the variables in a list that is an attribute.

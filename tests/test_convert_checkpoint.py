@@ -60,7 +60,7 @@ def test_there_and_back_every_byte_is_the_same(tmp_path):
     (['a', 'b', 'c', '--to=pytorch'], "unexpected argument 'c'"),
     (['a', '', '--to=pytorch'], "DESTINATION: '' is no path"),
     (['a', 'b'], '--to'),
-    (['a', 'b', '--to=keras'], 'deepmind|pytorch'),
+    (['a', 'b', '--to=keras'], 'deepmind|pytorch|saved_model'),
     (['a', programs.ROOT, '--to=pytorch'], 'exists; choose another'),
   ],
 )

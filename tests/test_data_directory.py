@@ -174,3 +174,23 @@ def test_networks_are_those_there_is_every_checkpoint_of(data, caplog):
   assert initializations('rgb', False) == ['scratch']
   with pytest.raises(errors.InputError, match='flow_imagenet'):
     data_directory.networks(data, 'joint', True)
+
+
+def test_weights_belong_to_the_data_directory_they_lie_in(data):
+  checkpoints = data / 'checkpoints'
+  for source in ('rgb_scratch', 'rgb_scratch/model.ckpt'):
+    assert data_directory.of_weights(checkpoints / source) == (
+      data,
+      data / 'label_map.txt',
+    )
+  kinetics_600 = checkpoints / 'rgb_scratch_kin600' / 'model.ckpt'
+  assert data_directory.of_weights(kinetics_600) == (
+    data,
+    data / 'label_map_600.txt',
+  )
+  # As train.py exports a network, and any file beside a label map.
+  assert data_directory.of_weights(data / 'model.ckpt') == (
+    data,
+    data / 'label_map.txt',
+  )
+  assert data_directory.of_weights(data / 'elsewhere' / 'my.pt') is None

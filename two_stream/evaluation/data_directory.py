@@ -228,6 +228,33 @@ def class_names(
   return names
 
 
+def of_weights(
+  source: files.PathLike,
+) -> tuple[pathlib.Path, pathlib.Path] | None:
+  """Finds the data directory that a file of weights lies in.
+
+  Args:
+    source: the prefix or the folder of a checkpoint, or another file.
+
+  Returns:
+    (the data directory, the path of the label map that `class_names` would
+    read, which may be missing). It is the folder above `checkpoints`, or else
+    the folder of the file if label_map.txt is there; None if neither is so.
+  """
+  path = pathlib.Path(source)
+  folder = path if path.is_dir() else path.parent
+  if folder.parent.name == 'checkpoints':
+    names = [
+      evaluation.label_map
+      for evaluation in EVALUATIONS.values()
+      if evaluation.suffix and folder.name.endswith(f'_{evaluation.suffix}')
+    ]
+    data_dir = folder.parent.parent
+    return data_dir, data_dir / (names or [Evaluation.label_map])[0]
+  beside = folder / Evaluation.label_map
+  return (folder, beside) if beside.is_file() else None
+
+
 def default_sample(data_dir: files.PathLike) -> pathlib.Path:
   """Finds the sample of a data directory.
 

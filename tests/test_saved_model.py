@@ -84,9 +84,9 @@ def make_data(tmp_path_factory):
   return data
 
 
-def convert(*arguments):
+def convert(*arguments, **options):
   return programs.run_script(
-    'convert_checkpoint.py', *arguments, '--to=saved_model'
+    'convert_checkpoint.py', *arguments, '--to=saved_model', **options
   )
 
 
@@ -94,9 +94,10 @@ def convert(*arguments):
 def convert_both(data):
   """The folder of a model of both streams, as the program writes it."""
   folder = data / 'my_model' / '1'
-  networks = data / 'checkpoints'
   result = convert(
-    networks / 'rgb_scratch', folder, f'--flow={networks}/flow_scratch'
+    *('checkpoints/rgb_scratch', 'my_model/1'),
+    '--flow=checkpoints/flow_scratch/model.ckpt',
+    cwd=data,
   )
   assert result.returncode == 0, result.stderr
   assert result.stderr == ''
@@ -240,11 +241,12 @@ def test_what_cannot_be_converted_is_one_line(data, tmp_path):
   repeated.write_text('A\nB\nA\n')
   target = tmp_path / 'model' / '1'
   for arguments, message in (
-    ([source, target, f'--label_map={repeated}'], 'is that of line 1'),
+    ([source, target, '--label_map=repeated.txt'], f'{repeated}: line 3'),
     ([repeated, target], 'lies in no data directory'),
     ([source, tmp_path], 'exists; choose another'),
   ):
-    printed.assert_one_line_error(convert(*arguments), message)
+    result = convert(*arguments, cwd=tmp_path)
+    printed.assert_one_line_error(result, message)
   result = programs.run_script(
     'convert_checkpoint.py', source, target, '--to=pytorch', '--flow=x'
   )

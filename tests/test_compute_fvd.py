@@ -5,6 +5,7 @@ import re
 import signal
 import subprocess
 import sys
+import time
 
 import numpy as np
 import printed
@@ -89,25 +90,58 @@ def test_a_mistake_is_one_line(folder, tmp_path, flags, generated, message):
   printed.assert_one_line_error(result, message)
 
 
-@pytest.mark.slow
-def test_it_continues_after_kill_9(folder, tmp_path):
+@pytest.fixture(name='many')
+def write_many(folder):
+  """Enough videos that features are kept several times before the end."""
   rng = np.random.default_rng(0)
   videos = rng.integers(0, 256, [100, 9, 16, 16, 3], np.uint8)
   np.save(folder / 'many.npy', videos)
-  whole = run(folder, tmp_path, '--cache_dir=whole', generated='many.npy')
+  return 'many.npy'
+
+
+def parts(folder):
+  return set((folder / 'fvd_cache').glob('*/*.npz'))
+
+
+@pytest.mark.slow
+def test_it_continues_after_kill_9(folder, tmp_path, many):
+  whole = run(folder, tmp_path, '--cache_dir=whole', generated=many)
   assert whole.returncode == 0, whole.stderr
-  arguments = command(folder, generated='many.npy')
-  parts = lambda: set((tmp_path / 'fvd_cache').glob('*/*.npz'))
+  arguments = command(folder, generated=many)
   process = subprocess.Popen(arguments, cwd=tmp_path, stderr=subprocess.DEVNULL)
   with programs.killed_at_last([process]):
-    programs.wait_until(lambda: len(parts()) >= 2, 120)
+    programs.wait_until(lambda: len(parts(tmp_path)) >= 2, 120)
     process.send_signal(signal.SIGKILL)
     process.wait()
-  before = {path: path.stat().st_mtime_ns for path in parts()}
+  before = {path: path.stat().st_mtime_ns for path in parts(tmp_path)}
   again = programs.run(arguments, cwd=tmp_path)
   assert again.stdout == whole.stdout
-  assert len(parts()) > len(before)
-  assert all(path.stat().st_mtime_ns == time for path, time in before.items())
+  assert len(parts(tmp_path)) > len(before)
+  assert all(path.stat().st_mtime_ns == date for path, date in before.items())
+
+
+@pytest.mark.slow
+def test_ten_kills_change_no_digit(folder, tmp_path, many):
+  """Each kill falls at any moment of what is left, from the first import on."""
+  rng = np.random.default_rng(1)
+  started = time.monotonic()
+  whole = run(
+    folder, tmp_path, '--cache_dir=whole', '--output=a.json', generated=many
+  )
+  seconds = time.monotonic() - started
+  assert whole.returncode == 0, whole.stderr
+  arguments = command(folder, '--output=b.json', generated=many)
+  for _ in range(10):
+    with programs.started(
+      arguments, cwd=tmp_path, stderr=subprocess.DEVNULL
+    ) as process:
+      time.sleep(rng.uniform(0.1, 1) * seconds)
+      process.send_signal(signal.SIGKILL)
+  again = programs.run(arguments, cwd=tmp_path)
+  assert again.stdout == whole.stdout
+  read = lambda name: json.loads((tmp_path / name).read_text())
+  assert read('a.json') == read('b.json')
+  assert not [*tmp_path.rglob('*.tmp')]
 
 
 @pytest.mark.released_weights

@@ -97,9 +97,15 @@ def test_json_of_names_that_are_no_text_can_be_read_again():
 
 
 @pytest.mark.parametrize('indent', [None, 2])
-def test_json_of_text_is_that_of_the_json_module(indent):
-  value = {'é': ['a\\b', 1.5, {}, None], 'c': {'\U0001f600': (True, -1)}}
-  assert documents.to_json(value, indent) == json.dumps(value, indent=indent)
+def test_json_keeps_letters_and_escapes_what_is_not_printable(indent):
+  value = {'é': ['a\\b', 1.5, {}, None], 'c': {'\U0001f600 猫': (True, -1)}}
+  text = documents.to_json(value, indent)
+  assert text == json.dumps(value, indent=indent, ensure_ascii=False)
+  # An end of a line, DEL, the start of an escape sequence, and a character that
+  # turns the direction of writing.
+  value = ['\n\x7f\x1b\x9b\u2028\u202e\U000e0001']
+  text = documents.to_json(value, indent)
+  assert text == json.dumps(value, indent=indent)
 
 
 def test_csv_is_read_with_its_line_numbers(path):

@@ -69,6 +69,24 @@ def test_the_official_network_is_known(checkpoint, monkeypatch):
     assert embed.name == str(found)
 
 
+def test_the_network_is_made_when_features_are_not_known(
+  checkpoint, monkeypatch
+):
+  """With all features in the cache, nobody calls the embedder."""
+  made = []
+
+  def network(*arguments, **options):
+    made.append(arguments)
+    return lambda clips: np.zeros([len(clips), 7], np.float32)
+
+  monkeypatch.setattr(fvd_features.classifier, 'Classifier', network)
+  embed = fvd_features.Embedder(checkpoint)
+  assert not made
+  for _ in range(2):
+    embed(VIDEOS)
+    assert len(made) == 1
+
+
 def test_a_flow_network_is_refused(tmp_path):
   path = small_networks.write(tmp_path, 'flow_scratch', 7)
   assert checkpoints.describe(path).channels == 2

@@ -168,10 +168,11 @@ def parse_json(text: str, name: files.PathLike) -> Any:
 
 
 def to_json(value: Any, indent: int | None = None) -> str:
-  r"""Writes JSON that `parse_json` accepts.
+  r"""Writes JSON that `parse_json` accepts, with letters of any alphabet.
 
-  Python holds a file name that is not UTF-8 in surrogates, which are no text.
-  They are written as standard error shows them: the byte 0xff as \udcff.
+  Characters that are not printable are escaped. Python holds a file name that
+  is not UTF-8 in surrogates, which are no text. They are written as standard
+  error shows them: the byte 0xff as \udcff.
 
   Args:
     value: made of dict, list, tuple, str, int, float, bool and None.
@@ -180,7 +181,13 @@ def to_json(value: Any, indent: int | None = None) -> str:
   Returns:
     The JSON, without a newline at its end.
   """
-  return json.dumps(without_surrogates(value), indent=indent)
+  value = without_surrogates(value)
+  text = json.dumps(value, indent=indent, ensure_ascii=False)
+  return re.sub(
+    r'[^\n -~]',
+    lambda m: m[0] if m[0].isprintable() else json.dumps(m[0])[1:-1],
+    text,
+  )
 
 
 def read_csv(
@@ -318,15 +325,9 @@ _decode = json.JSONDecoder(
 
 
 def _first_refusal(text: str) -> str:
-  """Finds the first value that the functions above refuse, and its line.
+  """Returns 'line n: reason' of the first refused value, n from 1, or ''.
 
-  The decoder calls those functions without telling them the line.
-
-  Args:
-    text: JSON, at least up to that value.
-
-  Returns:
-    'line n: reason', with n from 1; '' if nothing is refused.
+  The decoder calls the functions above without telling them the line.
   """
   # The keys that each object around the token has had so far.
   keys: list[set[str]] = []

@@ -9,6 +9,8 @@ program takes them from TF-Hub's `deepmind/i3d-kinetics-400/1` as
     distance = fvd.frechet_video_distance(real, generated, embed)
 """
 
+import functools
+
 import numpy as np
 
 from two_stream import errors, files, identity
@@ -16,6 +18,7 @@ from two_stream.networks import (
   checkpoint_files,
   checkpoints,
   classifier,
+  provenance,
 )
 from two_stream.video import pixels, tf1_bilinear
 
@@ -29,6 +32,8 @@ _TOLERANCE = 0.001 * 127.5
 
 class Embedder:
   """A network that turns videos into features.
+
+  It is made when it is first called, which takes a while.
 
   Args:
     checkpoint: the prefix of its checkpoint.
@@ -46,11 +51,11 @@ class Embedder:
   def __init__(self, checkpoint: files.PathLike) -> None:
     seen = identity.Identity(*checkpoint_files.load(checkpoint).files)
     description, values = checkpoints.read_network(checkpoint, 'RGB')
-    self._classify = classifier.Classifier(
-      values, description, name=str(checkpoint)
-    )
     seen.check()
-    found = self._classify.provenance
+    self._make_classifier = functools.partial(
+      classifier.Classifier, values, description, name=str(checkpoint)
+    )
+    found = provenance.find(values)
     self.is_official = (
       found is not None
       and found.name == OFFICIAL_NETWORK
@@ -59,6 +64,10 @@ class Embedder:
     self.name = str(found or f'a network of {checkpoint}')
     self.digest = seen.digest
     self.num_features = description.num_classes
+
+  @functools.cached_property
+  def _classify(self) -> classifier.Classifier:
+    return self._make_classifier()
 
   def __call__(self, videos: np.ndarray) -> np.ndarray:
     """Computes the features of videos in memory.

@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-import tensorflow as tf
 
 from two_stream import errors
 from two_stream.records import record_index
@@ -16,17 +15,9 @@ def test_too_many_damaged_records_name_the_last_of_them():
     offsets=np.arange(0, 400, 100),
     torn={},
   )
-  hook = reporting.ReportDamage(None, index, max_damaged=1)
+  report = reporting.DamageReport(index, max_damaged=1)
 
-  def step(numbers, attempts):
-    hook.after_run(
-      None,
-      tf.compat.v1.train.SessionRunValues(
-        [np.array(numbers), np.array(attempts)], None, None
-      ),
-    )
-
-  step([3, 1, 0], [0, 2, 0])
-  step([1, 0, 3], [2, 0, 0])  # Met again, it counts once.
+  report.add([3, 1, 0], [0, 2, 0])
+  report.add([1, 0, 3], [2, 0, 0])  # Met again, it counts once.
   with pytest.raises(errors.InputError, match='^2 .* the record at byte 200:'):
-    step([0, 2, 1, 3], [0, 1, 1, 0])
+    report.add([0, 2, 1, 3], [0, 1, 1, 0])

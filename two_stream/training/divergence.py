@@ -29,6 +29,7 @@ Networks learned even at a rate of 1, which is ten times the published rate.
 
 import dataclasses
 import math
+from collections.abc import Sequence
 
 import numpy as np
 import tensorflow as tf
@@ -105,19 +106,43 @@ class VariableCheck:
 
   def __call__(self, session: v1.Session) -> str:
     """Says what is wrong with the variables; '' if nothing is."""
-    half_squares = session.run(self._half_squares)
-    finite = np.isfinite(half_squares)
-    bad = [name for name, ok in zip(self._names, finite) if not ok]
-    if bad:
-      more = f' (and {len(bad) - 1} more)' if len(bad) > 1 else ''
-      return f'{bad[0]}{more} is not finite, or its square is not'
-    norm = math.sqrt(2 * half_squares[self._are_weights].sum(dtype=float))
-    if norm > self._max_norm:
-      return (
-        f'the norm of the weights is {norm:.3g}, which is more than '
-        f'{_MAX_NORM} times that of new ones'
-      )
-    return ''
+    return describe_bad_values(
+      self._names,
+      session.run(self._half_squares),
+      self._are_weights,
+      self._max_norm,
+    )
+
+
+def describe_bad_values(
+  names: Sequence[str],
+  half_squares: np.ndarray,
+  are_weights: np.ndarray,
+  max_norm: float,
+) -> str:
+  """Says what is wrong with the variables of a training.
+
+  Args:
+    names: the names of the variables.
+    half_squares: half the sum of the squares of each variable, float32.
+    are_weights: whether each of them is the weights of a convolution.
+    max_norm: the bound of the norm of all weights together.
+
+  Returns:
+    One sentence without an end; '' if nothing is wrong.
+  """
+  finite = np.isfinite(half_squares)
+  bad = [name for name, ok in zip(names, finite) if not ok]
+  if bad:
+    more = f' (and {len(bad) - 1} more)' if len(bad) > 1 else ''
+    return f'{bad[0]}{more} is not finite, or its square is not'
+  norm = math.sqrt(2 * half_squares[are_weights].sum(dtype=float))
+  if norm > max_norm:
+    return (
+      f'the norm of the weights is {norm:.3g}, which is more than '
+      f'{_MAX_NORM} times that of new ones'
+    )
+  return ''
 
 
 def _half_squares(variable: tf.Variable) -> tf.Tensor:

@@ -1,8 +1,8 @@
 """How a worker starts, goes on and stops: hooks around each gradient.
 
 TensorFlow calls the methods of a hook when a session begins, before and after
-each gradient, and at the end. A session begins again if a ps was lost. Other
-hooks save checkpoints (saving.py) and report to the user (reporting.py).
+each gradient, and at the end. A session begins again if a ps was lost. Another hook
+saves checkpoints, see saving.py.
 """
 
 import functools
@@ -13,6 +13,7 @@ from tensorflow.compat import v1
 
 from two_stream.cluster import cluster_task
 from two_stream.training import (
+  reporting,
   sync_optimizer,
   training_graph,
   watchdog,
@@ -164,6 +165,81 @@ class FeedWatchdog(v1.train.SessionRunHook):
     """Tells the watchdog that a gradient was computed."""
     del run_context, run_values
     self._watcher.note_progress()
+
+
+class ReportDamage(v1.train.SessionRunHook):
+  """Tells the user of damaged records."""
+
+  def __init__(
+    self,
+    replica: training_graph.TrainingGraph,
+    report: reporting.DamageReport,
+  ):
+    """Makes the hook of a worker."""
+    self._replica = replica
+    self._report = report
+
+  def before_run(
+    self, run_context: v1.train.SessionRunContext
+  ) -> v1.train.SessionRunArgs:
+    """Asks which records the clips come from, and which are damaged."""
+    del run_context
+    batch = self._replica.batch
+    return v1.train.SessionRunArgs([batch['record'], batch['attempts']])
+
+  def after_run(
+    self,
+    run_context: v1.train.SessionRunContext,
+    run_values: v1.train.SessionRunValues,
+  ) -> None:
+    """Counts each damaged record once."""
+    del run_context
+    self._report.add(*run_values.results)
+
+
+class ShowProgress(v1.train.SessionRunHook):
+  """Shows the user how far the training is."""
+
+  def __init__(
+    self,
+    replica: training_graph.TrainingGraph,
+    report: reporting.ProgressReport,
+  ):
+    """Makes the hook of the chief."""
+    self._replica = replica
+    self._report = report
+
+  def after_create_session(
+    self, session: v1.Session, coord: tf.train.Coordinator
+  ) -> None:
+    """Moves the bar to the restored step, forward or back."""
+    del coord
+    step = int(session.run(self._replica.global_step))
+    self._report.start(step, session.graph)
+
+  def before_run(
+    self, run_context: v1.train.SessionRunContext
+  ) -> v1.train.SessionRunArgs:
+    """Asks for the measures and the token."""
+    del run_context
+    return v1.train.SessionRunArgs(
+      [self._replica.measures, self._replica.train]
+    )
+
+  def after_run(
+    self,
+    run_context: v1.train.SessionRunContext,
+    run_values: v1.train.SessionRunValues,
+  ) -> None:
+    """Collects the measures, and reports them from time to time."""
+    del run_context
+    measures, step = run_values.results
+    self._report.add(measures, int(step))
+
+  def end(self, session: v1.Session) -> None:
+    """Leaves the last state of the bar on the screen."""
+    del session
+    self._report.end()
 
 
 def explain_standstill(task: cluster_task.ClusterTask, seconds: float) -> str:

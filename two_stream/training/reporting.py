@@ -1,24 +1,21 @@
-"""What a training tells its user: damaged records, progress and curves.
-
-TensorFlow calls these hooks around each gradient, see hooks.py.
-"""
+"""What a training tells its user: damaged records, progress and curves."""
 
 import logging
 import time
+from collections.abc import Iterable, Mapping
 
 import tensorflow as tf
 import tqdm
-from tensorflow.compat import v1
 
 from two_stream import errors, files
 from two_stream.records import record_index
 from two_stream.terminal import progress
-from two_stream.training import summaries, training_graph
+from two_stream.training import summaries
 
 _SUMMARY_SECONDS = 10  # The time between two points of the curves.
 
 
-class ReportDamage(v1.train.SessionRunHook):
+class DamageReport:
   """Names damaged records, and ends the training if they are too many.
 
   Attributes:
@@ -26,41 +23,29 @@ class ReportDamage(v1.train.SessionRunHook):
       read.
   """
 
-  def __init__(
-    self,
-    replica: training_graph.TrainingGraph,
-    index: record_index.RecordIndex,
-    max_damaged: int,
-  ):
-    """Makes the hook of a worker.
+  def __init__(self, index: record_index.RecordIndex, max_damaged: int):
+    """Makes the report of a worker.
 
     Args:
-      replica: the worker's graph.
       index: where the records of the training split are.
       max_damaged: how many records may be damaged.
     """
-    self._replica = replica
     self._index = index
     self._max_damaged = max_damaged
     self.damaged: list[int] = []
 
-  def before_run(
-    self, run_context: v1.train.SessionRunContext
-  ) -> v1.train.SessionRunArgs:
-    """Asks which records the clips come from, and which are damaged."""
-    del run_context
-    batch = self._replica.batch
-    return v1.train.SessionRunArgs([batch['record'], batch['attempts']])
+  def add(self, records: Iterable[int], attempts: Iterable[int]) -> None:
+    """Counts each damaged record of a minibatch once.
 
-  def after_run(
-    self,
-    run_context: v1.train.SessionRunContext,
-    run_values: v1.train.SessionRunValues,
-  ) -> None:
-    """Counts each damaged record once."""
-    del run_context
-    for record, attempts in zip(*run_values.results):
-      if attempts and record not in self.damaged:
+    Args:
+      records: 'record' of the minibatch, see `clips.training_clips`.
+      attempts: 'attempts' of the minibatch.
+
+    Raises:
+      InputError: too many records are damaged.
+    """
+    for record, attempt in zip(records, attempts):
+      if attempt and record not in self.damaged:
         self.damaged.append(int(record))
         logging.warning(
           '%s cannot be used and is skipped; %d so far',
@@ -76,46 +61,38 @@ class ReportDamage(v1.train.SessionRunHook):
       )
 
 
-class ShowProgress(v1.train.SessionRunHook):
+class ProgressReport:
   """Shows a bar on stderr, and writes curves for TensorBoard.
 
   Loss, accuracy and the norm of the gradient are means over some seconds.
   """
 
   def __init__(
-    self,
-    replica: training_graph.TrainingGraph,
-    max_steps: int,
-    clips_per_step: int,
-    train_dir: files.PathLike,
+    self, max_steps: int, clips_per_step: int, train_dir: files.PathLike
   ):
-    """Makes the hook of the chief.
+    """Makes the report of the chief.
 
     Args:
-      replica: the chief's graph.
       max_steps: after how many steps training ends.
       clips_per_step: how many clips a step is computed from.
       train_dir: the folder for the curves.
     """
-    self._replica = replica
     self._max_steps = max_steps
     self._clips_per_step = clips_per_step
-    self._train_dir = train_dir
-    self._measures: list[dict[str, float]] = []
+    self._curves = summaries.Curves(train_dir)
+    self._measures: list[Mapping[str, float]] = []
     self._bar: tqdm.tqdm | None = None
 
-  def begin(self) -> None:
-    """Opens the file of the curves."""
-    self._curves = summaries.Curves(self._train_dir)
+  def start(self, step: int, graph: tf.Graph | None = None) -> None:
+    """Moves the bar to the restored step, forward or back.
 
-  def after_create_session(
-    self, session: v1.Session, coord: tf.train.Coordinator
-  ) -> None:
-    """Moves the bar to the restored step, forward or back."""
-    del coord
-    step = int(session.run(self._replica.global_step))
+    Args:
+      step: the number of steps that have been done.
+      graph: what TensorBoard draws, if there is one.
+    """
     if self._bar is None:
-      self._curves.write_graph(session.graph)
+      if graph is not None:
+        self._curves.write_graph(graph)
       self._bar = progress.bar(total=self._max_steps, initial=step, unit='step')
     else:
       logging.warning('a ps was lost; continuing from step %d', step)
@@ -123,35 +100,25 @@ class ShowProgress(v1.train.SessionRunHook):
     self._since_step = step
     self._since = time.monotonic()
 
-  def before_run(
-    self, run_context: v1.train.SessionRunContext
-  ) -> v1.train.SessionRunArgs:
-    """Asks for the measures and the token."""
-    del run_context
-    return v1.train.SessionRunArgs(
-      [self._replica.measures, self._replica.train]
-    )
+  def add(self, measures: Mapping[str, float], step: int) -> None:
+    """Collects measures; reports them from time to time and at the end.
 
-  def after_run(
-    self,
-    run_context: v1.train.SessionRunContext,
-    run_values: v1.train.SessionRunValues,
-  ) -> None:
-    """Collects the measures; reports them from time to time and at the end."""
-    del run_context
+    Args:
+      measures: 'loss', 'accuracy', 'gradient_norm', 'learning_rate' and
+        'dropped_gradients' of a gradient or of a step.
+      step: the number of steps that have been done.
+    """
     assert self._bar is not None
-    measures, step = run_values.results
     self._measures.append(measures)
     elapsed = time.monotonic() - self._since
-    self._bar.update(int(step) - self._bar.n)
+    self._bar.update(step - self._bar.n)
     if step > self._since_step and (
       elapsed >= _SUMMARY_SECONDS or step >= self._max_steps
     ):
-      self._report(int(step), elapsed)
+      self._report(step, elapsed)
 
-  def end(self, session: v1.Session) -> None:
+  def end(self) -> None:
     """Leaves the last state of the bar on the screen."""
-    del session
     if self._bar is not None:
       self._bar.close()
 

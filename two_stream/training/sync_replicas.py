@@ -225,14 +225,14 @@ class _Worker:
       all_hooks = [*self._make_hooks(save, index), stop]
       with (
         explained_errors.explained(
-          job, lambda: stop.step, save.advice if save else advice
+          job, lambda: stop.step, save.policy.advice if save else advice
         ),
         self._session(scaffold, all_hooks) as session,
       ):
         while not session.should_stop():
           session.run(replica.train)
       self._sign_off(sign_off)
-    return save.newest if save and stop.step >= job.max_steps else None
+    return save.policy.newest if save and stop.step >= job.max_steps else None
 
   def _make_init(
     self, first_weights: Mapping[str, np.ndarray] | None
@@ -271,7 +271,9 @@ class _Worker:
         task.is_chief, tokens - task.num_workers
       ),
       hooks.StartReading(replica, aggregate, task.num_workers),
-      reporting.ReportDamage(replica, index, job.max_damaged_records),
+      hooks.ReportDamage(
+        replica, reporting.DamageReport(index, job.max_damaged_records)
+      ),
       hooks.FeedWatchdog(self._watcher, save.save_now if save else None),
     ]
     if not save:
@@ -282,8 +284,9 @@ class _Worker:
     return [
       save,  # This is the first hook, so that it saves before any token is out.
       *of_every_worker,
-      reporting.ShowProgress(
-        replica, job.max_steps, clips_per_step, job.train_dir
+      hooks.ShowProgress(
+        replica,
+        reporting.ProgressReport(job.max_steps, clips_per_step, job.train_dir),
       ),
     ]
 

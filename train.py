@@ -11,19 +11,20 @@ The same command continues an interrupted training from its newest checkpoint.
 It is refused if data or hyperparameters have changed since, which
 --train_dir/job.json remembers.
 
-A job of several processes has a chief, workers, parameter servers (ps) and an
-optional evaluator. The environment variable TF_CONFIG describes the job and
-says which task this process is. Without TF_CONFIG, the flags --ps_hosts,
---worker_hosts, --job_name and --task_index do. All other flags must be the same
-for every task. Chief and ps must see the same --train_dir. The evaluator needs
-no hosts.
+A job of several processes has a chief, workers, parameter servers (ps; only
+with --engine=sync_replicas) and an optional evaluator. The environment variable
+TF_CONFIG describes the job and says which task this process is. Without
+TF_CONFIG, the flags --ps_hosts, --worker_hosts, --job_name and --task_index do.
+All other flags must be the same for every task. Chief and ps must see the same
+--train_dir. The evaluator needs no hosts.
 
 TensorFlow's servers have no authentication and listen on every interface. Run
 them in a network of their own.
 
 The exit status is 0 at the end. It is 1, with one line on standard error, if
-running again would not help. After SIGTERM or Ctrl-C, a checkpoint is saved and
-the status is 128 + the number of the signal.
+running again would not help. It is 75, with one line too, if other tasks were
+lost, so that all tasks have to be started again. After SIGTERM or Ctrl-C, a
+checkpoint is saved and the status is 128 + the number of the signal.
 """
 
 import dataclasses
@@ -42,11 +43,23 @@ FLAGS = flags.FLAGS
 
 # Name of an engine -> its module, see training_job.py. The module is imported
 # once it is needed, because it loads TensorFlow.
-ENGINES = {'sync_replicas': 'two_stream.training.sync_replicas'}
-ENGINE = 'sync_replicas'  # The engine of the published recipe.
+ENGINES = {
+  'sync_replicas': 'two_stream.training.sync_replicas',
+  'all_reduce': 'two_stream.training.all_reduce',
+}
 
 flags.DEFINE_enum(
   'stream', None, list(recipe.STREAMS), 'Stream to train.', required=True
+)
+flags.DEFINE_enum(
+  'engine',
+  'sync_replicas',
+  list(ENGINES),
+  'How replicas agree on a step. sync_replicas is the published recipe: '
+  'parameter servers keep the variables, and backup workers are possible. '
+  'all_reduce has no parameter servers: every replica has a copy of the '
+  'variables, and one process uses all GPUs that it sees. A training may '
+  'continue under the other engine.',
 )
 cli.define_path(
   'records_dir',
@@ -182,6 +195,13 @@ flags.DEFINE_float(
   'status 1.',
   lower_bound=0,
 )
+flags.DEFINE_float(
+  'peer_seconds',
+  50,
+  'Time in seconds that a task of --engine=all_reduce waits at its start for '
+  'the other tasks. Then it ends, and has to be started again.',
+  lower_bound=1,
+)
 flags.DEFINE_integer(
   'max_damaged_records',
   100,
@@ -210,7 +230,7 @@ flags.DEFINE_integer(
 def main() -> int:
   """Runs the task that this process is; returns the exit status."""
   cli.start_tensorflow()
-  engine = importlib.import_module(ENGINES[ENGINE])
+  engine = importlib.import_module(ENGINES[FLAGS.engine])
   return engine.run(own_job(), own_task())
 
 
@@ -242,6 +262,7 @@ def own_job() -> training_job.Job:
     stall_seconds=FLAGS.stall_seconds,
     max_damaged_records=FLAGS.max_damaged_records,
     wait_minutes=FLAGS.wait_minutes,
+    peer_seconds=FLAGS.peer_seconds,
   )
 
 

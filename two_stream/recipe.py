@@ -115,6 +115,16 @@ def parse_learning_rates(text: str) -> LearningRates:
   return rows
 
 
+def rate_of_step(step: int, rows: LearningRates) -> float:
+  """Returns the learning rate of a step.
+
+  Args:
+    step: the number of steps that have been done before.
+    rows: the schedule.
+  """
+  return [rate for first, rate in rows if first <= step][-1]
+
+
 def format_learning_rates(rows: Iterable[tuple[int, float]]) -> str:
   """Returns the text of a schedule, which `parse_learning_rates` reads."""
   return ','.join(f'{step}:{rate}' for step, rate in rows)

@@ -1,8 +1,8 @@
 """The tasks of a training job, and which of them this process is.
 
 Every worker computes gradients, and worker 0 is also the chief, which starts,
-saves and ends the job. Parameter servers (ps) keep the variables. A job of one
-process is a chief alone, without ps.
+saves and ends the job. Parameter servers (ps) keep the variables, if the engine
+of the job has any. A job of one process is a chief alone.
 
 TensorFlow's servers listen on every network interface, whatever address they
 are given, and whoever reaches their ports controls them. So they must run in a
@@ -119,15 +119,14 @@ def from_hosts(
   )
 
 
-def missing_tasks(task: ClusterTask) -> list[str]:
-  """Finds the ps and workers of a job whose ports do not answer.
+def names(task: ClusterTask) -> dict[str, str]:
+  """Names the ps and workers of a job as its user does.
 
   Args:
     task: any task of the job.
 
   Returns:
-    Their names and addresses, such as 'worker 0 (localhost:2222)'. They have
-    the names that the user gave them.
+    Name and address, such as 'worker 0 (localhost:2222)' -> the address.
   """
   num_chiefs = int(task.has_chief_job)
   jobs = {
@@ -135,11 +134,23 @@ def missing_tasks(task: ClusterTask) -> list[str]:
     'chief': task.worker_hosts[:num_chiefs],
     'worker': task.worker_hosts[num_chiefs:],
   }
-  addresses = {
+  return {
     f'{job} {index} ({host})': host
     for job, hosts in jobs.items()
     for index, host in enumerate(hosts)
   }
+
+
+def missing_tasks(task: ClusterTask) -> list[str]:
+  """Finds the ps and workers of a job whose ports do not answer.
+
+  Args:
+    task: any task of the job.
+
+  Returns:
+    Their names, see `names`.
+  """
+  addresses = names(task)
   with concurrent.futures.ThreadPoolExecutor(max(len(addresses), 1)) as pool:
     answers = list(pool.map(_answers, addresses.values()))
   return [name for name, answer in zip(addresses, answers) if not answer]

@@ -133,12 +133,10 @@ def check(
     raise errors.InputError(f'{source}: a job has no more than one chief')
   if job == 'evaluator':
     return
-  if bool(ps) != bool(chief or workers):
-    raise errors.InputError(
-      f'{source}: a job has both ps and workers, or is one process with neither'
-    )
+  if ps and not (chief or workers):
+    raise errors.InputError(f'{source}: a job with ps has workers, too')
   # A job of one process has a single worker, which has no address.
-  num_workers = len(workers) if ps else 1
+  num_workers = len(workers) if chief or workers else 1
   count = {'chief': 1, 'worker': num_workers, 'ps': len(ps)}[job]
   if not 0 <= index < count:
     raise errors.InputError(

@@ -8,7 +8,19 @@ without Bessel's correction:
     inference:  (x - moving_mean) / sqrt(moving_variance + 0.001) + beta
 
 `snt.BatchNorm` of Sonnet 2 has another epsilon, and corrects for the start.
+
+The moving averages may also take in many minibatches at once. Each of n updates
+leaves `decay` of the old value, so together they leave decay^n of it:
+
+    with batch_norm.collected() as statistics:
+      network(clips, is_training=True)
+
+leaves the moving averages alone and collects what they should move towards.
 """
+
+import contextlib
+import contextvars
+from collections.abc import Iterator
 
 import sonnet as snt
 import tensorflow as tf
@@ -16,6 +28,32 @@ import tensorflow as tf
 # Both are the defaults of Sonnet 1, which DeepMind's i3d.py does not change.
 DECAY = 0.999
 EPSILON = 1e-3
+
+
+# A moving average, and the value [C] of a minibatch that it is to move towards.
+Statistic = tuple[tf.Variable, tf.Tensor]
+
+_collection: contextvars.ContextVar[list[Statistic] | None] = (
+  contextvars.ContextVar('statistics of minibatches', default=None)
+)
+
+
+@contextlib.contextmanager
+def collected() -> Iterator[list[Statistic]]:
+  """Collects the statistics of the minibatches that the block sees.
+
+  The moving averages stay as they are.
+
+  Yields:
+    A list, to which each training call of a `BatchNorm` adds its mean and its
+    variance.
+  """
+  statistics: list[Statistic] = []
+  token = _collection.set(statistics)
+  try:
+    yield statistics
+  finally:
+    _collection.reset(token)
 
 
 def fold(
@@ -119,6 +157,10 @@ class BatchNorm(snt.Module):
 
   def _update(self, moving: tf.Variable, batch: tf.Tensor) -> None:
     """Moves a moving average towards the batch's value [C]."""
+    statistics = _collection.get()
+    if statistics is not None:
+      statistics.append((moving, batch))
+      return
     change = (moving - tf.reshape(batch, moving.shape)) * (1 - self._decay)
     update = moving.assign_sub(change, read_value=False)
     if not tf.compat.v1.executing_eagerly_outside_functions():

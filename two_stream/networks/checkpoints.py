@@ -199,15 +199,27 @@ def write(
     )
     for name, value in sorted(values.items())
   }
+  write_tensors(named_values, path)
+
+
+def write_tensors(
+  tensors: Mapping[str, np.ndarray], path: files.PathLike
+) -> None:
+  """Writes a checkpoint of any tensors, which appears complete or not at all.
+
+  Args:
+    tensors: name -> value.
+    path: the checkpoint's prefix. Its folder is made if it is missing.
+  """
   path = pathlib.Path(path)
   path.parent.mkdir(parents=True, exist_ok=True)
   with files.temporary_folder(path) as folder:
     temporary = folder / path.name
     tf.raw_ops.SaveV2(
       prefix=str(temporary),
-      tensor_names=list(named_values),
-      shape_and_slices=[''] * len(named_values),
-      tensors=list(named_values.values()),
+      tensor_names=list(tensors),
+      shape_and_slices=[''] * len(tensors),
+      tensors=list(tensors.values()),
     )
     _publish(temporary, path)
 

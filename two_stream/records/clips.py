@@ -61,6 +61,30 @@ class Turn(NamedTuple):
   replicas: int = 1
 
 
+class Share(NamedTuple):
+  """Which minibatches of a step are a replica's.
+
+  The minibatches of a job are numbered, and each has the clips that follow
+  those of the one before. So a step has the same minibatches, however many
+  replicas there are.
+
+  Attributes:
+    replica: the number of the replica.
+    replicas: the number of replicas. The replica has the minibatches of the
+      step with number % replicas == replica.
+    per_step: the number of minibatches in a step.
+  """
+
+  replica: int = 0
+  replicas: int = 1
+  per_step: int = 1
+
+  @property
+  def size(self) -> int:
+    """How many minibatches of a step are the replica's."""
+    return len(range(self.replica, self.per_step, self.replicas))
+
+
 def training_clips(
   reading: Reading, batch_size: int, turn: Turn, first_batch: tf.Tensor
 ) -> tf.data.Dataset:
@@ -83,6 +107,47 @@ def training_clips(
   """
   first = first_batch * batch_size * turn.replicas + turn.replica
   numbers = tf.data.Dataset.range(first, tf.int64.max, turn.replicas)
+  return _batches(reading, batch_size, numbers)
+
+
+def shared_clips(
+  reading: Reading, batch_size: int, share: Share, first_step: int
+) -> tf.data.Dataset:
+  """Makes an endless dataset of a replica's minibatches.
+
+  Args:
+    reading: what to read, and how.
+    batch_size: the number of clips in a minibatch.
+    share: which minibatches are the replica's.
+    first_step: how many steps came before.
+
+  Returns:
+    A dataset like that of `training_clips`.
+  """
+
+  def of_step(step: tf.Tensor) -> tf.data.Dataset:
+    first = step * share.per_step
+    return tf.data.Dataset.range(
+      first + share.replica, first + share.per_step, share.replicas
+    )
+
+  last_step = tf.int64.max // (share.per_step * batch_size) - 1
+  numbers = (
+    tf.data.Dataset.range(first_step, last_step)
+    .flat_map(of_step)
+    .flat_map(
+      lambda batch: tf.data.Dataset.range(
+        batch * batch_size, (batch + 1) * batch_size
+      )
+    )
+  )
+  return _batches(reading, batch_size, numbers)
+
+
+def _batches(
+  reading: Reading, batch_size: int, numbers: tf.data.Dataset
+) -> tf.data.Dataset:
+  """Makes the dataset of the minibatches of these clips, in this order."""
   parallel = 2 * (os.cpu_count() or 1)
   return (
     numbers.interleave(

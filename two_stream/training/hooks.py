@@ -1,8 +1,8 @@
 """How a worker starts, goes on and stops: hooks around each gradient.
 
 TensorFlow calls the methods of a hook when a session begins, before and after
-each gradient, and at the end. A session begins again if a ps was lost. Another hook
-saves checkpoints, see saving.py.
+each gradient, and at the end. A session begins again if a ps was lost. Another
+hook saves checkpoints, see saving.py.
 """
 
 import functools
@@ -11,7 +11,6 @@ from collections.abc import Callable
 import tensorflow as tf
 from tensorflow.compat import v1
 
-from two_stream.cluster import cluster_task
 from two_stream.training import (
   reporting,
   sync_optimizer,
@@ -240,16 +239,3 @@ class ShowProgress(v1.train.SessionRunHook):
     """Leaves the last state of the bar on the screen."""
     del session
     self._report.end()
-
-
-def explain_standstill(task: cluster_task.ClusterTask, seconds: float) -> str:
-  """Says why there may have been no step for some time.
-
-  Args:
-    task: a task of the job.
-    seconds: since when there has been no step.
-  """
-  missing = cluster_task.missing_tasks(task)
-  if missing:
-    return f'no step for {seconds:.0f} s; no answer from {", ".join(missing)}'
-  return f'no step for {seconds:.0f} s, though every task answers'

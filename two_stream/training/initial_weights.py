@@ -176,7 +176,9 @@ def _check_slots(path: str, network: i3d.InceptionI3d) -> None:
     path: the prefix of the training checkpoint.
     network: the network to be trained, which has been called.
   """
-  names = [variable.op.name for variable in network.trainable_variables]
+  names = [
+    variable.name.removesuffix(':0') for variable in network.trainable_variables
+  ]
   trained = [
     name.removesuffix(_SLOT)
     for name in checkpoint_files.load(path).tensors

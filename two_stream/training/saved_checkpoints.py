@@ -3,16 +3,24 @@
 import logging
 import pathlib
 import re
+from collections.abc import Mapping
 
+import numpy as np
 import tensorflow as tf
 from tensorflow.compat import v1
 
 from two_stream import errors, files
-from two_stream.networks import checkpoint_files, weight_checks
+from two_stream.networks import (
+  checkpoint_files,
+  checkpoints,
+  weight_checks,
+)
 
 # A training checkpoint has two files. The index is written last.
 _STEP = 'global_step'
 _INDEX = re.compile(r'model\.ckpt-(\d+)\.index')
+
+KEPT = 5  # So many of the newest checkpoints are kept.
 
 
 def path_of(train_dir: files.PathLike, step: int) -> str:
@@ -50,6 +58,30 @@ def steps_in(train_dir: files.PathLike) -> list[int]:
     return []
   indices = [_INDEX.fullmatch(name) for name in names]
   return sorted(int(index[1]) for index in indices if index)
+
+
+def write(
+  train_dir: files.PathLike, step: int, tensors: Mapping[str, np.ndarray]
+) -> None:
+  """Saves a training checkpoint, and removes the oldest if they are too many.
+
+  Like TensorFlow, this function keeps the newest ones of those in the list.
+
+  Args:
+    train_dir: the folder of the training checkpoints.
+    step: the number of steps that have been done.
+    tensors: name -> value, all that the checkpoint holds.
+  """
+  path = path_of(pathlib.Path(train_dir).absolute(), step)
+  checkpoints.write_tensors(tensors, path)
+  state = v1.train.get_checkpoint_state(str(train_dir))
+  older = state.all_model_checkpoint_paths if state else []
+  paths = [*(each for each in older if each != path), path]
+  names = [pathlib.Path(each).name for each in paths[-KEPT:]]
+  v1.train.update_checkpoint_state(str(train_dir), names[-1], names)
+  for old in paths[:-KEPT]:
+    for suffix in ('.index', '.data-00000-of-00001'):
+      pathlib.Path(old + suffix).unlink(missing_ok=True)
 
 
 def newest_whole(train_dir: files.PathLike) -> str | None:

@@ -15,6 +15,7 @@ from two_stream import files
 from two_stream.training import (
   checkpoint_policy,
   divergence,
+  saved_checkpoints,
   training_graph,
 )
 
@@ -26,7 +27,7 @@ def make_saver() -> v1.train.Saver:
   by relative paths, so that the folder can be moved.
   """
   return v1.train.Saver(
-    max_to_keep=5,
+    max_to_keep=saved_checkpoints.KEPT,
     # By default, one more checkpoint is kept from time to time, which is
     # measured by the wall clock.
     keep_checkpoint_every_n_hours=float('inf'),

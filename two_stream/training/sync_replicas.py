@@ -15,6 +15,7 @@ import numpy as np
 import tensorflow as tf
 from tensorflow.compat import v1
 
+from two_stream import errors
 from two_stream.cluster import cluster_task
 from two_stream.records import clips, record_index
 from two_stream.training import (
@@ -54,6 +55,11 @@ def run(job: training_job.Job, task: cluster_task.ClusterTask) -> int:
   Raises:
     InputError: the job cannot be done, and a restart would not help.
   """
+  if task.worker_hosts and not task.ps_hosts:
+    raise errors.InputError(
+      f'--engine=sync_replicas: a job of {task.num_workers} workers needs ps; '
+      'add them (--ps_hosts or TF_CONFIG), or give --engine=all_reduce'
+    )
   training_folder.check_path(job.train_dir)
   training_folder.check_folders(job.train_dir)
   if task.job_name == 'evaluator':
@@ -90,7 +96,7 @@ def train(
   description = job_file.describe(job, index)
   watcher = watchdog.Watchdog(
     job.stall_seconds if task.is_chief and task.ps_hosts else None,
-    functools.partial(hooks.explain_standstill, task),
+    functools.partial(watchdog.explain_standstill, task),
   )
   with _folder_of_chief(job, task) as check_folder:
     checkpoint = None

@@ -11,10 +11,15 @@ train.py lists the engines.
 """
 
 import dataclasses
+import os
 from typing import Protocol
 
 from two_stream import recipe
 from two_stream.cluster import cluster_task
+
+# The exit status of a task that lost others. All of them are to be started
+# again, and go on from the newest checkpoint.
+LOST = os.EX_TEMPFAIL
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -74,6 +79,8 @@ class Job:
     max_damaged_records: how many records may be damaged. One more ends the job.
     wait_minutes: how long the evaluator waits for a checkpoint, in addition to
       `checkpoint_seconds`.
+    peer_seconds: how long a task waits at the start for the other tasks, in an
+      engine without ps.
   """
 
   hyperparameters: Hyperparameters
@@ -85,6 +92,7 @@ class Job:
   stall_seconds: float = 300
   max_damaged_records: int = 100
   wait_minutes: float = 60
+  peer_seconds: float = 50
 
 
 class Engine(Protocol):
@@ -101,8 +109,8 @@ class Engine(Protocol):
       task: the task that this process is.
 
     Returns:
-      The exit status of the process: 0 when the part is done, or 128 + the
-      number of the signal that stopped it.
+      The exit status of the process: 0 when the part is done, `LOST` if other
+      tasks were lost, or 128 + the number of the signal that stopped it.
 
     Raises:
       InputError: the job cannot be done, and a restart would not help.

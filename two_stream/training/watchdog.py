@@ -5,6 +5,7 @@ Python runs no signal handler before they return. So a second thread listens.
 """
 
 import contextlib
+import ctypes
 import logging
 import os
 import select
@@ -14,12 +15,25 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 
+from two_stream.cluster import cluster_task
+
 _SIGNALS = (signal.SIGTERM, signal.SIGINT)
 _POLL_SECONDS = 1.0
 # How long the main thread may take to stop after a signal. Then this thread
 # saves a checkpoint and ends the process. Schedulers send SIGKILL 30 s after
 # SIGTERM.
 _PATIENCE_SECONDS = 10
+
+
+# Python's own functions for the handler that the system calls. When a process
+# joins others for all-reduce, TensorFlow takes SIGTERM for itself and does
+# nothing about it. Python's `signal` works in the main thread alone, which then
+# waits for the others.
+_get_handler = ctypes.pythonapi.PyOS_getsig
+_get_handler.restype = ctypes.c_void_p
+_set_handler = ctypes.pythonapi.PyOS_setsig
+_set_handler.argtypes = [ctypes.c_int, ctypes.c_void_p]
+_set_handler.restype = ctypes.c_void_p
 
 
 class Watchdog:
@@ -88,7 +102,10 @@ class Watchdog:
 
   def _listen(self, receiver: socket.socket, stop: threading.Event) -> None:
     """Waits for a signal, as the second thread."""
+    own_handlers = {number: _get_handler(number) for number in _SIGNALS}
     while not stop.is_set():
+      for number, handler in own_handlers.items():
+        _set_handler(number, handler)
       if select.select([receiver], [], [], _POLL_SECONDS)[0]:
         number = receiver.recv(1)[0]
         self.signal_number = number
@@ -118,3 +135,16 @@ class Watchdog:
       except Exception:
         logging.exception('the last checkpoint was not saved')
     os._exit(status)
+
+
+def explain_standstill(task: cluster_task.ClusterTask, seconds: float) -> str:
+  """Says why there may have been no step for some time.
+
+  Args:
+    task: a task of the job.
+    seconds: since when there has been no step.
+  """
+  missing = cluster_task.missing_tasks(task)
+  if missing:
+    return f'no step for {seconds:.0f} s; no answer from {", ".join(missing)}'
+  return f'no step for {seconds:.0f} s, though every task answers'

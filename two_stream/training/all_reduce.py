@@ -1,0 +1,302 @@
+"""The engine without parameter servers: every replica has all variables.
+
+All replicas compute their share of the gradients of a step, add up the sums in
+one all-reduce, and do the same step; all_reduce_replicas.py has the details. So
+a step moves as many bytes to and from a replica, however many replicas there
+are.
+
+The chief, which is worker 0, keeps the folder of the training: it restores,
+saves, reports and exports. The other workers get their variables from it, and
+need not see the folder. If a process is lost, the others end with the status
+`training_job.LOST`, and all have to be started again.
+"""
+
+import contextlib
+import functools
+import hashlib
+import json
+import logging
+import os
+from collections.abc import Callable
+from typing import NoReturn
+
+import tensorflow as tf
+from tensorflow.compat import v1
+
+from two_stream import errors
+from two_stream.cluster import cluster_task, peer_watch
+from two_stream.records import record_index
+from two_stream.training import (
+  all_reduce_clips,
+  all_reduce_loop,
+  all_reduce_replicas,
+  all_reduce_state,
+  all_reduce_strategy,
+  checkpoint_policy,
+  divergence,
+  evaluator,
+  explained_errors,
+  export,
+  initial_weights,
+  job_clips,
+  job_file,
+  reporting,
+  saved_checkpoints,
+  training_folder,
+  training_job,
+  watchdog,
+)
+
+# What TensorFlow raises in a process when another one is lost.
+_LOST_ERRORS = (
+  tf.errors.AbortedError,
+  tf.errors.CancelledError,
+  tf.errors.DeadlineExceededError,
+  tf.errors.FailedPreconditionError,
+  tf.errors.UnavailableError,
+)
+
+
+def run(job: training_job.Job, task: cluster_task.ClusterTask) -> int:
+  """Does the part of one task, see `training_job.Engine`.
+
+  Args:
+    job: the job.
+    task: the task that this process is.
+
+  Returns:
+    The exit status: 0, `training_job.LOST`, or 128 + the number of the signal
+    that stopped the task.
+
+  Raises:
+    InputError: the job cannot be done, and a restart would not help.
+  """
+  _check(job, task)
+  if task.job_name == 'evaluator':
+    evaluator.follow(job)
+    return 0
+  # TensorFlow warns of deprecations.
+  v1.logging.set_verbosity(v1.logging.ERROR)
+  watcher = watchdog.Watchdog(
+    job.stall_seconds if task.is_chief and task.num_workers > 1 else None,
+    functools.partial(watchdog.explain_standstill, task),
+  )
+  lost = None
+  with _folder_of_chief(job, task) as check_folder, watcher.running():
+    try:
+      _Worker(job, task, watcher, check_folder).work()
+    except _LOST_ERRORS as error:
+      if task.num_workers == 1:
+        raise
+      lost = error
+      if watcher.save_checkpoint:
+        watcher.save_checkpoint()
+  if watcher.signal_number is not None:
+    return 128 + watcher.signal_number
+  if lost:
+    logging.error('%s', _describe_loss(_reason(lost)))
+    return training_job.LOST
+  return 0
+
+
+def _check(job: training_job.Job, task: cluster_task.ClusterTask) -> None:
+  """Refuses what this engine cannot do."""
+  if task.ps_hosts:
+    raise errors.InputError(
+      '--engine=all_reduce: a job of this engine has no ps; leave them out '
+      '(--ps_hosts or TF_CONFIG)'
+    )
+  training_folder.check_path(job.train_dir)
+  if task.is_chief or task.job_name == 'evaluator':
+    training_folder.check_folders(job.train_dir)
+
+
+def _folder_of_chief(
+  job: training_job.Job, task: cluster_task.ClusterTask
+) -> contextlib.AbstractContextManager[Callable[[], None]]:
+  """Locks the training folder in the chief, which alone writes in it."""
+  if task.is_chief:
+    return training_folder.locked(job.train_dir)
+  return contextlib.nullcontext(lambda: None)
+
+
+def _give_up(reason: str) -> NoReturn:
+  """Ends the process while its main thread waits for others."""
+  logging.error('%s', _describe_loss(reason))
+  logging.shutdown()
+  os._exit(training_job.LOST)
+
+
+def _describe_loss(reason: str) -> str:
+  return (
+    f'other tasks of the job are lost ({reason}); start all tasks again, and '
+    'they go on from the newest checkpoint'
+  )
+
+
+def _reason(error: tf.errors.OpError) -> str:
+  """Finds the line of an error that says what happened."""
+  _, _, reason = error.message.partition('Collective ops is aborted by: ')
+  return (reason or error.message).strip().partition('\n')[0]
+
+
+class _Worker:
+  """A worker, from the meeting with the others to the last step."""
+
+  def __init__(
+    self,
+    job: training_job.Job,
+    task: cluster_task.ClusterTask,
+    watcher: watchdog.Watchdog,
+    check_folder: Callable[[], None],
+  ):
+    self._job = job
+    self._task = task
+    self._watcher = watcher
+    self._check_folder = check_folder
+
+  def work(self) -> None:
+    """Meets the others, trains, and in the chief exports the network."""
+    job, parameters = self._job, self._job.hyperparameters
+    with peer_watch.waiting(self._task, job.peer_seconds, _give_up):
+      strategy = all_reduce_strategy.make(self._task)
+    self._check_number(strategy.num_replicas_in_sync)
+    index = record_index.of_split(job.records_dir, 'train', [parameters.stream])
+    own_description = description = job_file.describe(job, index)
+    checkpoint = None
+    if self._task.is_chief:
+      checkpoint = saved_checkpoints.newest_whole(job.train_dir)
+      description = job_file.remember(job, own_description, checkpoint)
+    replicas = all_reduce_replicas.Replicas(
+      strategy, parameters, len(description['label_map'])
+    )
+    state = self._first_state(replicas, description, checkpoint)
+    self._take_over(state, replicas, own_description)
+    loop = self._make_loop(state, replicas, description['label_map'], index)
+    if self._task.is_chief:
+      self._watcher.save_checkpoint = loop.save_now
+    with explained_errors.explained(job, state.step, loop.advice):
+      loop.run()
+      if self._task.is_chief and state.step() >= job.max_steps:
+        self._check_folder()
+        export.write(job, description, loop.newest)
+
+  def _check_number(self, num_replicas: int) -> None:
+    """Refuses a job in which a replica would have nothing to do."""
+    per_step = self._job.hyperparameters.replicas_to_aggregate
+    if num_replicas > per_step:
+      raise errors.InputError(
+        f'--replicas_to_aggregate={per_step}: of the {num_replicas} replicas '
+        f'of this job, {num_replicas - per_step} would have nothing to do, as '
+        '--engine=all_reduce has no backup workers; give at least '
+        f'--replicas_to_aggregate={num_replicas}, or start fewer'
+      )
+    if self._task.is_chief:
+      logging.info(
+        'a step is %d minibatches of %d clips on %d replicas',
+        *(per_step, self._job.hyperparameters.batch_size, num_replicas),
+      )
+
+  def _first_state(
+    self,
+    replicas: all_reduce_replicas.Replicas,
+    description: job_file.Description,
+    checkpoint: str | None,
+  ) -> all_reduce_state.State:
+    """Makes the state that this process begins with.
+
+    Only that of the chief counts, because the others take it over.
+    """
+    state = all_reduce_state.State(
+      replicas, self._job.train_dir, self._bounds(replicas)
+    )
+    if not self._task.is_chief:
+      job_file.check(self._job, description)
+      return state
+    values = initial_weights.choose(
+      self._job, replicas.network, description, checkpoint
+    )
+    if checkpoint:
+      state.restore(checkpoint)
+    elif values:
+      state.assign(values)
+    return state
+
+  def _bounds(
+    self, replicas: all_reduce_replicas.Replicas
+  ) -> divergence.Bounds:
+    return divergence.bounds(
+      replicas.network,
+      replicas.num_classes,
+      self._job.hyperparameters.weight_decay,
+    )
+
+  def _take_over(
+    self,
+    state: all_reduce_state.State,
+    replicas: all_reduce_replicas.Replicas,
+    description: job_file.Description,
+  ) -> None:
+    """Gives all processes the state of the chief, if they have the same job.
+
+    Raises:
+      InputError: this task was given another job than the chief.
+    """
+    own = [state.num_steps, *_fingerprint(description)]
+    of_chief = replicas.take_over(own)
+    if own[1:] != of_chief[1:]:
+      raise errors.InputError(
+        'this task was given another job than the chief; give all tasks the '
+        'same flags and the same records'
+      )
+    state.num_steps = of_chief[0]
+
+  def _make_loop(
+    self,
+    state: all_reduce_state.State,
+    replicas: all_reduce_replicas.Replicas,
+    class_names: list[str],
+    index: record_index.RecordIndex,
+  ) -> all_reduce_loop.Loop:
+    job, parameters = self._job, self._job.hyperparameters
+    reading = job_clips.reading(parameters, class_names, index)
+    if self._task.is_chief:
+      job_clips.log_flips(class_names, reading.flipped_labels)
+    local_clips = all_reduce_clips.LocalClips(
+      reading,
+      parameters.batch_size,
+      parameters.replicas_to_aggregate,
+      state.num_steps,
+      replicas,
+      reporting.DamageReport(index, job.max_damaged_records),
+    )
+    loop = all_reduce_loop.Loop(
+      job, replicas, state, local_clips, self._watcher
+    )
+    if self._task.is_chief:
+      loop.policy = checkpoint_policy.CheckpointPolicy(
+        self._bounds(replicas),
+        job.train_dir,
+        job.max_steps,
+        job.checkpoint_seconds,
+        self._check_folder,
+      )
+      loop.progress = reporting.ProgressReport(
+        job.max_steps,
+        parameters.replicas_to_aggregate * parameters.batch_size,
+        job.train_dir,
+      )
+    return loop
+
+
+def _fingerprint(description: job_file.Description) -> list[int]:
+  """Computes numbers that are the same for the same job.
+
+  Args:
+    description: what `job_file.describe` returned. Versions do not count.
+  """
+  fixed = {
+    name: value for name, value in description.items() if name != 'versions'
+  }
+  digest = hashlib.sha256(json.dumps(fixed, sort_keys=True).encode()).digest()
+  return [int.from_bytes(digest[i : i + 7], 'big') for i in range(0, 28, 7)]

@@ -56,6 +56,23 @@ def test_the_variables_have_the_rank_that_was_asked_for(rank, shape):
   assert norm.trainable_variables == (norm.beta,)
 
 
+def test_statistics_may_be_collected_instead():
+  rng = np.random.default_rng(0)
+  inputs = rng.normal(2, 3, (2, 3, 4, 5, 6)).astype(np.float32)
+  norm = batch_norm.BatchNorm()
+  norm(inputs, is_training=False)
+  with batch_norm.collected() as statistics:
+    norm(inputs, is_training=True)
+  (moving_mean, mean), (moving_variance, variance) = statistics
+  assert moving_mean is norm.moving_mean
+  assert moving_variance is norm.moving_variance
+  np.testing.assert_allclose(mean, inputs.mean((0, 1, 2, 3)), rtol=1e-5)
+  np.testing.assert_allclose(variance, inputs.var((0, 1, 2, 3)), rtol=1e-5)
+  assert not norm.moving_mean.numpy().any()
+  norm(inputs, is_training=True)
+  assert norm.moving_mean.numpy().all()
+
+
 def test_a_tf1_graph_collects_the_updates():
   norm = batch_norm.BatchNorm()
   with tf.Graph().as_default() as graph:

@@ -136,6 +136,27 @@ def test_replicas_take_turns_at_the_clips_of_one(index, alone):
       np.testing.assert_array_equal(clip, alone['rgb'][number]['clip'][0])
 
 
+@pytest.mark.parametrize('replicas, per_step', [(1, 3), (2, 4), (3, 4)])
+def test_a_step_has_the_same_minibatches_for_any_replicas(
+  index, alone, replicas, per_step
+):
+  """The minibatches of step 1, by their clips' numbers and pixels."""
+  size = 2
+  shares = [clips.Share(i, replicas, per_step) for i in range(replicas)]
+  found = []
+  for share in shares:
+    dataset = clips.shared_clips(reading(index), size, share, 1)
+    found.extend(dataset.take(share.size).as_numpy_iterator())
+  assert sum(share.size for share in shares) == per_step
+  numbers = sorted(each['number'].tolist() for each in found)
+  first = per_step * size
+  assert numbers == [[n, n + 1] for n in range(first, 2 * first, size)]
+  for each in found:
+    for number, clip in zip(each['number'], each['clip']):
+      if number < len(alone['rgb']):
+        np.testing.assert_array_equal(clip, alone['rgb'][number]['clip'][0])
+
+
 def test_reading_continues_at_any_batch(index, alone):
   continued = batches(reading(index), 2, 2, first=2)
   for number, batch in zip((4, 6), continued, strict=True):

@@ -5,7 +5,6 @@ import types
 import pytest
 import tensorflow as tf
 
-from two_stream.cluster import cluster_task
 from two_stream.training import hooks, watchdog
 
 v1 = tf.compat.v1
@@ -44,17 +43,3 @@ def test_the_watchdog_saves_the_newest_session(saves):
     return
   watcher.save_checkpoint()
   assert saved == ['second']
-
-
-def test_a_standstill_names_who_does_not_answer():
-  task = cluster_task.ClusterTask(
-    ps_hosts=('127.0.0.1:1',), worker_hosts=('127.0.0.1:2',)
-  )
-  assert hooks.explain_standstill(task, 90.4) == (
-    'no step for 90 s; no answer from ps 0 (127.0.0.1:1), worker 0 '
-    '(127.0.0.1:2)'
-  )
-  alone = cluster_task.ClusterTask()
-  assert hooks.explain_standstill(alone, 1) == (
-    'no step for 1 s, though every task answers'
-  )

@@ -142,3 +142,9 @@ def test_the_rate_changes_at_the_published_steps(stream):
     found = objective.learning_rate(tf.constant(step), rows)
     assert found.numpy() == np.float32(rate)
   assert recipe.STREAMS[stream].max_steps == BOUNDARIES[stream][-1][0] + 1
+
+
+def test_the_rate_of_a_step_is_that_of_the_last_row_before():
+  rows = recipe.parse_learning_rates('0:0.1,10:0.01,20:0')
+  rates = [recipe.rate_of_step(step, rows) for step in (0, 9, 10, 19, 20, 99)]
+  assert rates == [0.1, 0.1, 0.01, 0.01, 0.0, 0.0]

@@ -86,3 +86,19 @@ def test_a_checkpoint_of_another_step_than_its_name_is_passed_over(
   newest = saved_checkpoints.newest_whole(tmp_path)
   assert newest == str(tmp_path / 'model.ckpt-0')
   assert 'model.ckpt-5 is skipped: is of step 0, unlike its name' in caplog.text
+
+
+def test_the_five_newest_of_the_list_are_kept(tmp_path):
+  """As by TensorFlow's own saver, which takes the list over."""
+  for step in (*range(7), 6):
+    saved_checkpoints.write(tmp_path, step, {'a': np.array([step])})
+  assert saved_checkpoints.steps_in(tmp_path) == [2, 3, 4, 5, 6]
+  assert len(list(tmp_path.glob('model.ckpt-*'))) == 10  # Two files of each.
+  state = tf.compat.v1.train.get_checkpoint_state(str(tmp_path))
+  names = [
+    pathlib.Path(path).name for path in state.all_model_checkpoint_paths
+  ]
+  assert names == [f'model.ckpt-{step}' for step in (2, 3, 4, 5, 6)]
+  assert state.model_checkpoint_path == f'{tmp_path}/model.ckpt-6'
+  reader = tf.train.load_checkpoint(f'{tmp_path}/model.ckpt-6')
+  assert reader.get_tensor('a') == [6]

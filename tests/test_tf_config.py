@@ -110,7 +110,7 @@ def test_missing_variable_is_named(name):
     ({'NODES': ' \n'}, 'SLURM_NODEID: 0 .* 0 of them'),
     ({'NODES': 'node1 node1'}, "NODES.* 'node1:20000' stands twice"),
     ({'NODES': 'node1 a,b'}, "'a,b:20000' is not host:port"),
-    ({'WORKERS_PER_NODE': '0'}, 'has both ps and workers'),
+    ({'WORKERS_PER_NODE': '0'}, 'a job with ps has workers, too'),
     ({'FIRST_PORT': '65534'}, 'FIRST_PORT: 65534: .* beyond 65535'),
     ({'FIRST_PORT': '0'}, "'node1:0' is not host:port"),
     ({'WORKERS_PER_NODE': '9' * 18}, 'at most 10000'),
@@ -133,7 +133,7 @@ def test_a_place_in_slurm_that_cannot_be_is_refused(change, message):
     ({'SERVICE': 'a b'}, "'a b-chief-0.a b:2222' is not host:port"),
     ({'ROLE': 'master'}, "ROLE.*: job 'master' is none of chief, worker"),
     ({'JOB_COMPLETION_INDEX': '2'}, 'there is no ps 2 among 2'),
-    ({'NUM_PS': '0'}, 'has both ps and workers'),
+    ({'NUM_PS': '0'}, 'there is no ps 0 among 0'),
   ],
 )
 def test_a_place_in_kubernetes_that_cannot_be_is_refused(change, message):

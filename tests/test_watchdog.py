@@ -1,5 +1,6 @@
 """What the thread beside training does on signals and standstills."""
 
+import ctypes
 import os
 import signal
 import time
@@ -7,6 +8,7 @@ import time
 import programs
 import pytest
 
+from two_stream.cluster import cluster_task
 from two_stream.training import watchdog
 
 
@@ -48,6 +50,7 @@ def test_with_progress_there_is_no_warning(monkeypatch, caplog):
 
 MAIN_THREAD_WAITS = """
 import os, signal, sys, time
+from two_stream.cluster import cluster_task
 from two_stream.training import watchdog
 watchdog._PATIENCE_SECONDS = 0.1
 watcher = watchdog.Watchdog()
@@ -68,3 +71,28 @@ def test_a_process_whose_main_thread_waits_saves_and_ends(saving):
   assert result.stdout == ('saved\n' if saving == 'works' else '')
   told = 'the last checkpoint was not saved' in result.stderr
   assert told == (saving == 'fails')
+
+
+def test_a_standstill_names_who_does_not_answer():
+  task = cluster_task.ClusterTask(
+    ps_hosts=('127.0.0.1:1',), worker_hosts=('127.0.0.1:2',)
+  )
+  assert watchdog.explain_standstill(task, 90.4) == (
+    'no step for 90 s; no answer from ps 0 (127.0.0.1:1), worker 0 '
+    '(127.0.0.1:2)'
+  )
+  alone = cluster_task.ClusterTask()
+  assert watchdog.explain_standstill(alone, 1) == (
+    'no step for 1 s, though every task answers'
+  )
+
+
+def test_the_watchdog_keeps_its_handlers():
+  """TensorFlow takes SIGTERM when a process joins others."""
+  of_others = ctypes.CFUNCTYPE(None, ctypes.c_int)(lambda number: None)
+  watcher = watchdog.Watchdog()
+  with watcher.running():
+    ctypes.CDLL(None).signal(signal.SIGTERM, of_others)
+    time.sleep(2)  # The watchdog looks once a second.
+    os.kill(os.getpid(), signal.SIGTERM)
+    assert watcher.signalled.wait(30)

@@ -17,13 +17,16 @@ class Replicas:
     self._loss, self._others_stopping = loss, others_stopping
 
   def no_sums(self):
+    """Nothing is added up yet."""
     return 0
 
   def contribute(self, sums, batches):
+    """Counts a minibatch."""
     self.contributed += 1
     return sums + batches
 
   def reduce(self, sums, wants_to_stop):
+    """Returns made measures."""
     return sums, all_reduce_replicas.Measures(
       loss=self._loss,
       accuracy=0.5,
@@ -33,6 +36,7 @@ class Replicas:
     )
 
   def apply(self, totals, learning_rate):
+    """Remembers a step."""
     self.applied.append((totals, learning_rate))
 
 

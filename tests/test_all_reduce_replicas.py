@@ -44,12 +44,8 @@ def test_the_update_is_that_of_all_minibatches_one_by_one(
       atol=1e-4 * np.abs(value - start[name]).max() + 1e-6,
       err_msg=name,
     )
-  # In a network of one channel here and there, rounding grows with each step.
+  # Rounding grows with each step in so small a network, and turns the choice
+  # of a max pooling here and there.
   for name, value in alone[1].items():
-    np.testing.assert_allclose(
-      together[1][name],
-      value,
-      rtol=0,
-      atol=1e-2 * np.abs(value).max() + 1e-4,
-      err_msg=name,
-    )
+    difference = np.linalg.norm(together[1][name] - value)
+    assert difference <= 1e-2 * np.linalg.norm(value) + 1e-6, name

@@ -49,12 +49,15 @@ def test_bad_variables_are_named(replicas, tmp_path):
   before = variable.numpy()
   try:
     assert not state_of(replicas, tmp_path).problem()
-    assert 'the norm of the weights is' in state_of(
-      replicas, tmp_path, 1e-3
-    ).problem()
+    assert (
+      'the norm of the weights is'
+      in state_of(replicas, tmp_path, 1e-3).problem()
+    )
     variable.assign(np.full_like(before, np.nan))
-    assert state_of(replicas, tmp_path).problem().startswith(
-      f'{WEIGHTS} is not finite'
+    assert (
+      state_of(replicas, tmp_path)
+      .problem()
+      .startswith(f'{WEIGHTS} is not finite')
     )
   finally:
     variable.assign(before)

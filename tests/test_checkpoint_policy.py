@@ -18,15 +18,19 @@ class State:
     self.now, self.bad, self.losses, self.saved = 0, '', list(losses), []
 
   def step(self):
+    """The current step."""
     return self.now
 
   def problem(self):
+    """What is wrong."""
     return self.bad
 
   def next_loss(self):
+    """The next loss of the list."""
     return self.losses.pop(0) if self.losses else SOUND
 
   def save(self, step):
+    """Remembers what was saved."""
     self.saved.append(step)
 
 

@@ -95,9 +95,7 @@ def test_the_five_newest_of_the_list_are_kept(tmp_path):
   assert saved_checkpoints.steps_in(tmp_path) == [2, 3, 4, 5, 6]
   assert len(list(tmp_path.glob('model.ckpt-*'))) == 10  # Two files of each.
   state = tf.compat.v1.train.get_checkpoint_state(str(tmp_path))
-  names = [
-    pathlib.Path(path).name for path in state.all_model_checkpoint_paths
-  ]
+  names = [pathlib.Path(path).name for path in state.all_model_checkpoint_paths]
   assert names == [f'model.ckpt-{step}' for step in (2, 3, 4, 5, 6)]
   assert state.model_checkpoint_path == f'{tmp_path}/model.ckpt-6'
   reader = tf.train.load_checkpoint(f'{tmp_path}/model.ckpt-6')

@@ -94,6 +94,26 @@ def load(path: files.PathLike) -> 'Checkpoint':
   )
 
 
+def write(tensors: Mapping[str, np.ndarray], path: files.PathLike) -> None:
+  """Writes a checkpoint of any tensors, which appears complete or not at all.
+
+  Args:
+    tensors: name -> value.
+    path: the checkpoint's prefix. Its folder is made if it is missing.
+  """
+  path = pathlib.Path(path)
+  path.parent.mkdir(parents=True, exist_ok=True)
+  with files.temporary_folder(path) as folder:
+    temporary = folder / path.name
+    tf.raw_ops.SaveV2(
+      prefix=str(temporary),
+      tensor_names=list(tensors),
+      shape_and_slices=[''] * len(tensors),
+      tensors=list(tensors.values()),
+    )
+    _publish(temporary, path)
+
+
 class Checkpoint(abc.ABC):
   """An open checkpoint. Only the list of its variables is in memory.
 
@@ -300,3 +320,18 @@ def _content(stream: io.BufferedReader, offset: int, size: int) -> np.ndarray:
   if stream.readinto(content.data) != size:
     raise ValueError(f'{stream.name} breaks off')
   return content
+
+
+def _publish(temporary: pathlib.Path, path: pathlib.Path) -> None:
+  """Moves the two files of a checkpoint to their final names.
+
+  The old index is removed first, and the new one is moved last. So whenever
+  there is an index, the checkpoint is complete.
+  """
+  data, index = '.data-00000-of-00001', '.index'
+  for suffix in (data, index):
+    files.sync(f'{temporary}{suffix}')
+  pathlib.Path(f'{path}{index}').unlink(missing_ok=True)
+  for suffix in (data, index):
+    pathlib.Path(f'{temporary}{suffix}').replace(f'{path}{suffix}')
+  files.sync(path.parent)

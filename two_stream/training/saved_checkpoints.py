@@ -10,11 +10,7 @@ import tensorflow as tf
 from tensorflow.compat import v1
 
 from two_stream import errors, files
-from two_stream.networks import (
-  checkpoint_files,
-  checkpoints,
-  weight_checks,
-)
+from two_stream.networks import checkpoint_files, weight_checks
 
 # A training checkpoint has two files. The index is written last.
 _STEP = 'global_step'
@@ -73,7 +69,7 @@ def write(
     tensors: name -> value, all that the checkpoint holds.
   """
   path = path_of(pathlib.Path(train_dir).absolute(), step)
-  checkpoints.write_tensors(tensors, path)
+  checkpoint_files.write(tensors, path)
   state = v1.train.get_checkpoint_state(str(train_dir))
   older = state.all_model_checkpoint_paths if state else []
   paths = [*(each for each in older if each != path), path]

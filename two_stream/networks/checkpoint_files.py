@@ -1,4 +1,4 @@
-"""Reads TensorFlow's checkpoint files, and trusts nothing in them.
+"""Reads and writes TensorFlow's checkpoint files; trusts nothing that it reads.
 
 TensorFlow has two formats, and both are read here:
 
@@ -26,7 +26,7 @@ import os
 import pathlib
 import re
 import sys
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np

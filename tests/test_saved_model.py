@@ -2,9 +2,11 @@
 
 import dataclasses
 import json
+import pathlib
 import subprocess
 import sys
 
+import markdown_pages
 import numpy as np
 import printed
 import programs
@@ -210,16 +212,37 @@ def read(data, name):
   return any_weights.read(data / 'checkpoints' / name)
 
 
-def test_bfloat16_is_that_of_the_classifier(data):
-  network = read(data, 'flow_scratch')
-  model = saved_model.SavedModel({'flow': network}, NAMES, 'bfloat16')
-  clip = CLIPS['flow'][:1]
-  logits = model.classify(clip)['logits']
-  assert logits.dtype == tf.float32
+@pytest.mark.slow
+def test_the_python_of_the_page_runs(data, tmp_path, monkeypatch):
+  """With a bfloat16 model of one stream, and the request for a server."""
+  network = read(data, 'rgb_scratch')
+  saved_model.write(
+    {'rgb': network}, NAMES, tmp_path / 'my_model/1', {'rgb': 25}, 'bfloat16'
+  )
+  monkeypatch.chdir(tmp_path)
+  names = {}
+  for code in markdown_pages.pages()['docs/serving.md'].python:
+    assert code.count('[1, 64, ') == 1
+    exec(code.replace('[1, 64, ', '[1, 16, '), names)
+  assert names['features'].shape == (1, 64)
+
+  clip = CLIPS['rgb'][:1]
+  serve = names['model'].signatures['classify']
   classify = classifier.Classifier(
     network.values, network.description, 'bfloat16'
   )
-  np.testing.assert_allclose(logits, classify(clip), rtol=1e-5, atol=1e-5)
+  np.testing.assert_allclose(
+    serve(rgb=clip)['logits'], classify(clip), rtol=1e-5, atol=1e-5
+  )
+  # A server makes an array of the type of the input of what JSON holds.
+  request = json.loads(pathlib.Path('request.json').read_text())
+  inputs = serve.structured_input_signature[1]
+  assert list(inputs) == ['rgb']
+  instances = np.array(request['instances'], inputs['rgb'].dtype.name)
+  assert inputs['rgb'].shape.is_compatible_with(instances.shape)
+  answer = names['model'].signatures[request['signature_name']](rgb=instances)
+  # It gives each clip its own part of every output.
+  assert {output.shape[0] for output in answer.values()} == {1}
 
 
 def test_a_network_of_neither_stream_is_refused(data):

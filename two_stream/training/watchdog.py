@@ -102,10 +102,10 @@ class Watchdog:
 
   def _listen(self, receiver: socket.socket, stop: threading.Event) -> None:
     """Waits for a signal, as the second thread."""
-    own_handlers = {number: _get_handler(number) for number in _SIGNALS}
+    own_handlers = {each: _get_handler(each) for each in _SIGNALS}
     while not stop.is_set():
-      for number, handler in own_handlers.items():
-        _set_handler(number, handler)
+      for each, handler in own_handlers.items():
+        _set_handler(each, handler)
       if select.select([receiver], [], [], _POLL_SECONDS)[0]:
         number = receiver.recv(1)[0]
         self.signal_number = number

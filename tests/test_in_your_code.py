@@ -33,10 +33,10 @@ def prepare(tmp_path, monkeypatch):
   monkeypatch.chdir(tmp_path)
   data = tmp_path / 'kinetics-i3d' / 'data'
   path = small_networks.write(data, 'rgb_imagenet', 7)
-  clips = np.random.default_rng(0).uniform(-1, 1, [4, 9, 193, 193, 3])
+  clips = np.random.default_rng(0).uniform(-1, 1, [2, 9, 193, 193, 3])
   clips[1::2, :, :90] = 0  # Two classes that differ.
   np.save('clips.npy', clips.astype(np.float32))
-  np.save('labels.npy', np.array([0, 1, 0, 1]))
+  np.save('labels.npy', np.array([0, 1]))
   return {'path': str(path.relative_to(tmp_path))}
 
 
@@ -50,12 +50,18 @@ def test_a_video_becomes_the_clip_in_both_ways(names):
 
 def test_the_loop_fine_tunes(names, capsys):
   tf.random.set_seed(0)
-  replaced = {**SMALL_NETWORK, 'take(100)': 'take(12)'}
+  replaced = {
+    **SMALL_NETWORK,
+    'batch(4)': 'batch(2)',
+    'take(100)': 'take(6)',
+    'dropout_keep_prob=0.5': 'dropout_keep_prob=1.0',  # It is noise here.
+    '@tf.function\n': '',  # Making the graph would take most of the time.
+  }
   exec(block_with('GradientTape', replaced), names)
   lines = capsys.readouterr().out.splitlines()
   losses = [float(line.split()[1]) for line in lines]
-  assert len(losses) == 12
-  assert np.mean(losses[-3:]) < 0.8 * np.mean(losses[:3])
+  assert len(losses) == 6
+  assert np.mean(losses[-2:]) < 0.8 * np.mean(losses[:2])
   exec(block_with("startswith(('Mixed_5c/'", {}), names)
   assert len(names['variables']) == 2 * 6 + 2
 
@@ -92,7 +98,7 @@ def test_keras_fine_tunes(names):
     '224, 224': '193, 193',
   }
   exec(block_with("'Mixed_5c')", replaced), names)
-  assert names['model'](names['clips']).shape == (4, 5)
+  assert names['model'](names['clips']).shape == (2, 5)
   assert len(names['model'].trainable_variables) == 2
 
 

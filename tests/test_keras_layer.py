@@ -98,6 +98,11 @@ def test_what_is_saved_computes_the_same(clips, tmp_path):
   for copy in (other, loaded):
     np.testing.assert_array_equal(copy.predict(clips, verbose=0), expected)
 
+
+@pytest.mark.slow
+def test_tensorflow_loads_what_keras_exports(clips, tmp_path):
+  model = with_head(first_units())
+  expected = model.predict(clips, verbose=0)
   model.export(tmp_path / 'saved', verbose=False)
   served = tf.saved_model.load(tmp_path / 'saved')
   np.testing.assert_allclose(served.serve(clips), expected, atol=1e-5)
@@ -119,6 +124,7 @@ def test_a_checkpoint_is_what_keras_computes_with(tmp_path):
   )
 
 
+@pytest.mark.slow
 def test_keras_counts_the_parameters_of_the_published_network():
   lines = []
   model = keras.Sequential(
@@ -140,6 +146,7 @@ def test_the_weights_of_convolutions_decay():
   assert first_units().losses == []
 
 
+@pytest.mark.slow
 def test_dropout_is_for_training_alone():
   layer = keras_layer.I3DLayer(5, depth_multiplier=SMALL, dropout=0.5)
   layer.trainable = False  # BatchNorm would differ too.

@@ -135,8 +135,8 @@ flags.DEFINE_enum(
 flags.DEFINE_integer(
   'batch_windows',
   1,
-  'How many windows go through a network at a time. A GPU is faster with more; '
-  'a window of 64 frames takes about 0.4 GB.',
+  'How many windows go through a network at a time. More of them do not help a '
+  'processor; a GPU may be faster. A window of 64 frames takes about 0.3 GB.',
   lower_bound=1,
 )
 flags.DEFINE_integer(

@@ -55,9 +55,10 @@ def test_windows_have_their_seconds_and_probabilities(rate):
 
 
 def test_a_line_names_the_top_class():
-  answer = window_answers.Answer(0, 2.56, np.array([0.25, 0.5, 0.25]))
+  probabilities = np.array([0.1, 0.8, 0.1], np.float32)
+  answer = window_answers.Answer(0, 2.56, probabilities)
   line = window_answers.line(answer, ['one', 'two two', 'three'])
-  assert line == '0.00-2.56 0.5 two two'
+  assert line == '0.00-2.56 0.8 two two'
 
 
 def test_what_is_odd_is_logged(caplog):

@@ -127,7 +127,7 @@ def line(answer: Answer, class_names: Sequence[str]) -> str:
   """
   best = int(ranking.best(answer.probabilities, 1)[0])
   return (
-    f'{answer.start:.2f}-{answer.end:.2f} {answer.probabilities[best]} '
+    f'{answer.start:.2f}-{answer.end:.2f} {answer.probabilities[best]!s} '
     f'{class_names[best]}'
   )
 

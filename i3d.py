@@ -92,11 +92,9 @@ class Unit3D(snt.Module):
     name: str = 'unit_3d',
     *,
     batch_norm_decay: float = batch_norm.DECAY,
+    w_init: Callable[..., tf.Tensor] | None = None,
   ) -> None:
     """Makes the unit. Its variables are made by the first call.
-
-    The weights start from a normal distribution with the standard deviation
-    1 / sqrt(fan in), cut at two deviations, which is Sonnet's default.
 
     Args:
       output_channels: number of channels of the output.
@@ -107,6 +105,9 @@ class Unit3D(snt.Module):
       use_bias: whether the convolution has a bias.
       name: name of the module.
       batch_norm_decay: weight of the old value in BatchNorm's moving averages.
+      w_init: makes the first weights, called as `w_init(shape, dtype)`. By
+        default they are drawn from a normal distribution with the standard
+        deviation 1 / sqrt(fan in), cut at two deviations, as in Sonnet.
     """
     super().__init__(name=name)
     self.conv = snt.Conv3D(
@@ -115,6 +116,7 @@ class Unit3D(snt.Module):
       stride,
       padding='SAME',
       with_bias=use_bias,
+      w_init=w_init,
       name='conv_3d',
     )
     self.batch_norm = (
@@ -220,6 +222,7 @@ class InceptionI3d(snt.Module):
     *,
     unit: Callable[..., Unit3D] = Unit3D,
     dropout: Callable[..., tf.Tensor] = tf.nn.dropout,
+    logits_w_init: Callable[..., tf.Tensor] | None = None,
   ) -> None:
     """Makes the network.
 
@@ -239,6 +242,7 @@ class InceptionI3d(snt.Module):
         other options.
       dropout: called as `dropout(features, rate=rate)`; sets that share of the
         features to zero.
+      logits_w_init: makes the first weights of the logits, see `Unit3D`.
 
     Raises:
       ValueError: the final endpoint is unknown, or the multiplier too small.
@@ -261,6 +265,7 @@ class InceptionI3d(snt.Module):
         activation_fn=None,
         use_batch_norm=False,
         use_bias=True,
+        w_init=logits_w_init,
         name='Conv3d_0c_1x1',
       )
 
@@ -317,11 +322,10 @@ class InceptionI3d(snt.Module):
     Raises:
       ValueError: `__call__` tells when.
     """
-    features = self._checked(features)
+    # Reduced precision would be too coarse for a mean and for logits.
+    features = tf.cast(self._checked(features), tf.float32)
     net = tf.nn.avg_pool3d(features, LOGITS_POOL, 1, padding='VALID')
     net = self._dropout(net, rate=1 - dropout_keep_prob)
-    # Reduced precision would be too coarse for logits.
-    net = tf.cast(net, tf.float32)
     logits = self._logits(net, is_training=False)
     if self._spatial_squeeze:
       logits = tf.squeeze(logits, [2, 3], name='SpatialSqueeze')

@@ -174,6 +174,15 @@ flags.DEFINE_boolean(
   'other side. If there is no such class, clips of the class are not flipped. '
   'The log names all these classes.',
 )
+flags.DEFINE_enum(
+  'precision',
+  'float32',
+  training_job.PRECISIONS,
+  'Precision of convolutions and activations. bfloat16 is faster on processors '
+  'that have instructions for it, and halves the memory of the activations. '
+  'Weights, statistics of BatchNorm, loss, sums of gradients and momentum are '
+  'float32 in any case, and so is the checkpoint.',
+)
 flags.DEFINE_float(
   'checkpoint_seconds',
   600,

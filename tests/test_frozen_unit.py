@@ -32,6 +32,20 @@ def test_it_computes_what_the_unit_computes_at_inference(kernel, stride):
   np.testing.assert_allclose(found, expected, atol=1e-5)
 
 
+def test_in_bfloat16_it_computes_the_same_to_that_precision():
+  plain, frozen = both(3, 1)
+  expected = plain(CLIP, is_training=False).numpy()
+  in_bfloat16 = frozen_unit.FrozenUnit(4, 3, 1, 'unit', dtype=tf.bfloat16)
+  in_bfloat16(CLIP, is_training=True)
+  for variable, value in zip(in_bfloat16.variables, frozen.variables):
+    assert variable.dtype == tf.float32
+    variable.assign(value)
+  found = in_bfloat16(CLIP, is_training=True)
+  assert found.dtype == tf.bfloat16
+  difference = np.abs(tf.cast(found, tf.float32) - expected)
+  assert difference.max() < np.abs(expected).max() / 128
+
+
 def test_it_has_the_variables_of_a_unit_and_trains_none():
   plain, frozen = both(3, 1)
   expected, found = (

@@ -44,6 +44,7 @@ OTHERS = {
   'seed': 1,
   'flip': False,
   'train_only': ('Logits',),
+  'precision': 'bfloat16',
 }
 
 
@@ -157,10 +158,16 @@ def test_a_run_from_before_there_was_a_hyperparameter_had_the_default(
 ):
   path = train_dir / 'job.json'
   content = json.loads(path.read_text())
-  del content['hyperparameters']['train_only']
+  for name in ('train_only', 'precision'):
+    del content['hyperparameters'][name]
   path.write_text(json.dumps(content))
-  message = refused(small_training.job(data, train_dir, train_only=('Logits',)))
+  message = refused(
+    small_training.job(
+      data, train_dir, train_only=('Logits',), precision='bfloat16'
+    )
+  )
   assert "--train_only was '' and is 'Logits' now" in message
+  assert "--precision was 'float32' and is 'bfloat16' now" in message
   remembered(small_training.job(data, train_dir))
 
 

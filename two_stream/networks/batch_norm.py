@@ -115,12 +115,13 @@ class BatchNorm(snt.Module):
     them. Elsewhere they are done at once.
 
     Args:
-      inputs: clips [B, T, H, W, C] or images [B, H, W, C].
+      inputs: clips [B, T, H, W, C] or images [B, H, W, C], float32 or
+        bfloat16. Statistics and arithmetic are float32 in any case.
       is_training: True normalizes by the mean and variance of the batch and
         updates the moving averages. False normalizes by the moving averages.
 
     Returns:
-      The normalized inputs, in the same shape.
+      The normalized inputs, in the same shape and type.
     """
     self._make_variables(inputs)
     # The fused kernels know images only: a clip is a batch of its frames.
@@ -128,7 +129,7 @@ class BatchNorm(snt.Module):
     frames.set_shape([None, *inputs.shape[-3:]])
     outputs, mean, unbiased_variance = tf.compat.v1.nn.fused_batch_norm(
       frames,
-      scale=tf.ones([inputs.shape[-1]], inputs.dtype),
+      scale=tf.ones([inputs.shape[-1]]),
       offset=tf.reshape(self.beta, [-1]),
       mean=None if is_training else tf.reshape(self.moving_mean, [-1]),
       variance=None if is_training else tf.reshape(self.moving_variance, [-1]),

@@ -32,7 +32,13 @@ class FrozenUnit(snt.Module):
   moving_variance: tf.Variable
 
   def __init__(
-    self, channels: int, kernel: layers.Size, stride: layers.Size, name: str
+    self,
+    channels: int,
+    kernel: layers.Size,
+    stride: layers.Size,
+    name: str,
+    *,
+    dtype: tf.DType = tf.float32,
   ) -> None:
     """Makes the unit. Its variables are made by the first call.
 
@@ -41,11 +47,14 @@ class FrozenUnit(snt.Module):
       kernel: size of the kernel.
       stride: stride of the convolution.
       name: name of the module.
+      dtype: of the convolution and the output, float32 or bfloat16. The
+        variables are float32, and BatchNorm is folded in float32.
     """
     super().__init__(name=name)
     self._channels = channels
     self._kernel = tuple(np.broadcast_to(kernel, 3).tolist())
     self._stride = stride
+    self._dtype = dtype
 
   def __call__(self, inputs: tf.Tensor, is_training: bool) -> tf.Tensor:
     """[B, T, H, W, C] -> [B, T/stride, H/stride, W/stride, channels]."""
@@ -58,6 +67,7 @@ class FrozenUnit(snt.Module):
         for variable in (self.beta, self.moving_mean, self.moving_variance)
       ),
     )
+    inputs, w, b = (tf.cast(each, self._dtype) for each in (inputs, w, b))
     net = tf.nn.convolution(inputs, w, self._stride, 'SAME', 'NDHWC')
     return tf.nn.relu(tf.nn.bias_add(net, b))
 

@@ -42,7 +42,7 @@ _NAME = 'job.json'
 # These topics of the records' parameters.json concern training.
 _TOPICS = ('parameters', 'classes', 'train')
 # Hyperparameters that older files lack -> what they were then.
-_ADDED = {'flip': True, 'train_only': ''}
+_ADDED = {'flip': True, 'train_only': '', 'precision': 'float32'}
 _MAX_CHANGES = 12  # In a message. A label map may have hundreds of changes.
 
 

@@ -4,6 +4,8 @@ The loss of a minibatch is its mean cross-entropy, plus the weight decay. The
 learning rate is a function of the step.
 """
 
+import math
+import zlib
 from collections.abc import Callable, Sequence
 
 import sonnet as snt
@@ -11,7 +13,12 @@ import tensorflow as tf
 
 import i3d
 from two_stream import recipe
-from two_stream.networks import checkpoints, frozen_unit, layers
+from two_stream.networks import (
+  bfloat16_unit,
+  checkpoints,
+  frozen_unit,
+  layers,
+)
 from two_stream.training import training_job
 
 # An engine says this if a step must not be applied, see explained_errors.py.
@@ -26,7 +33,9 @@ def make_network(
   """Makes the network to be trained.
 
   The dropout of a minibatch depends on the seed and on the number of its first
-  clip alone. So a training that was restarted draws the same dropout again.
+  clip alone. So a training that was restarted draws the same dropout again. The
+  first weights of a layer depend on the seed and on the layer's name alone. So
+  they are the same in every engine and in every precision.
 
   Args:
     hyperparameters: the hyperparameters of the job.
@@ -38,21 +47,6 @@ def make_network(
     The network, whose variables will have DeepMind's names. Those that are not
     trained, see `training_job.Hyperparameters.train_only`, start at zero.
   """
-  paths = (path for path, _ in layers.convolutions(i3d.LAYERS))
-  train_only = hyperparameters.train_only
-
-  def unit(
-    channels: int, kernel: layers.Size, stride: layers.Size, name: str
-  ) -> snt.Module:
-    if train_only and next(paths).partition('/')[0] not in train_only:
-      return frozen_unit.FrozenUnit(channels, kernel, stride, name)
-    return i3d.Unit3D(
-      channels,
-      kernel,
-      stride,
-      name=name,
-      batch_norm_decay=hyperparameters.batch_norm_decay,
-    )
 
   def dropout(net: tf.Tensor, rate: float) -> tf.Tensor:
     return tf.nn.experimental.stateless_dropout(
@@ -63,9 +57,60 @@ def make_network(
     return i3d.InceptionI3d(
       num_classes,
       depth_multiplier=hyperparameters.depth_multiplier,
-      unit=unit,
+      unit=_unit_maker(hyperparameters),
       dropout=dropout,
+      logits_w_init=_weight_maker(hyperparameters.seed, recipe.LOGITS),
     )
+
+
+def _unit_maker(
+  hyperparameters: training_job.Hyperparameters,
+) -> Callable[..., snt.Module]:
+  """Returns what makes the units of the network, one after the other."""
+  paths = (path for path, _ in layers.convolutions(i3d.LAYERS))
+  trained_unit = {
+    'float32': i3d.Unit3D,
+    'bfloat16': bfloat16_unit.BFloat16Unit,
+  }[hyperparameters.precision]
+  dtype = tf.as_dtype(hyperparameters.precision)
+  trained = hyperparameters.train_only or recipe.UNITS
+
+  def unit(
+    channels: int, kernel: layers.Size, stride: layers.Size, name: str
+  ) -> snt.Module:
+    path = next(paths)
+    if path.partition('/')[0] not in trained:
+      return frozen_unit.FrozenUnit(channels, kernel, stride, name, dtype=dtype)
+    return trained_unit(
+      channels,
+      kernel,
+      stride,
+      name=name,
+      batch_norm_decay=hyperparameters.batch_norm_decay,
+      w_init=_weight_maker(hyperparameters.seed, path),
+    )
+
+  return unit
+
+
+def _weight_maker(seed: int, path: str) -> Callable[..., tf.Tensor]:
+  """Returns what draws the first weights of a layer, as Sonnet draws them.
+
+  The distribution is normal, with the standard deviation 1 / sqrt(fan in), and
+  cut at two deviations.
+
+  Args:
+    seed: the seed of the job.
+    path: the name of the layer.
+  """
+  name = zlib.crc32(path.encode())
+
+  def draw(shape: Sequence[int], dtype: tf.DType) -> tf.Tensor:
+    return tf.random.stateless_truncated_normal(
+      shape, [seed, name], stddev=math.prod(shape[:-1]) ** -0.5, dtype=dtype
+    )
+
+  return draw
 
 
 def loss(

@@ -21,6 +21,8 @@ from two_stream.cluster import cluster_task
 # again, and go on from the newest checkpoint.
 LOST = os.EX_TEMPFAIL
 
+PRECISIONS = ('float32', 'bfloat16')
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Hyperparameters:
@@ -45,6 +47,9 @@ class Hyperparameters:
     flip: whether half of the clips are flipped, see mirroring.py.
     train_only: the units that are trained, some of `recipe.UNITS`; () for all.
       The others stay as they are, with their BatchNorm at its moving averages.
+    precision: of convolutions and activations, one of `PRECISIONS`. Weights,
+      statistics of BatchNorm, loss, sums of gradients and momentum are float32
+      in any case.
   """
 
   stream: str
@@ -60,6 +65,7 @@ class Hyperparameters:
   seed: int = 0
   flip: bool = True
   train_only: tuple[str, ...] = ()
+  precision: str = 'float32'
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -4,8 +4,9 @@ r"""Compares a training step with what the machine and its network can do.
 
 prints ratios of times that are measured in turns in this run: the step's speed
 compared with that of a matrix product, clips read compared with clips consumed,
-a step whose variables are on a ps compared with a step in one process, and a
-step that trains the logits alone compared with one that trains all.
+a step whose variables are on a ps compared with a step in one process, a step
+that trains the logits alone compared with one that trains all, and a step in
+--precision compared with one in float32.
 """
 
 import contextlib
@@ -50,6 +51,14 @@ flags.DEFINE_integer('num_classes', 174, 'Number of classes.', lower_bound=1)
 flags.DEFINE_float(
   'depth_multiplier', 1.0, 'Factor on the number of channels.', 1 / 16
 )
+flags.DEFINE_enum(
+  'precision',
+  'bfloat16',
+  training_job.PRECISIONS,
+  'Precision of a step that is compared with one in float32. The value float32 '
+  'leaves this comparison out, which takes long on processors without '
+  'instructions for bfloat16.',
+)
 
 _CLIPS = 16  # Number of clips that are read in a turn.
 
@@ -71,6 +80,12 @@ def main() -> None:
       'step of the logits': logits.step,
       'read clips': clip_reader(stack),
     }
+    precision = FLAGS.precision
+    if precision != 'float32':
+      timed[f'{precision} product'] = network.matrix_product(precision)
+      timed[f'{precision} step'] = Step(
+        stack, cluster_task.ClusterTask(), precision=precision
+      ).step
     seconds = take_turns(timed)
   step = seconds['step']
   operations = network.forward_operations(
@@ -95,6 +110,13 @@ def main() -> None:
   print(
     f'logits only  {of_logits:.2f} s, {of_logits / step:.2f} times the step'
   )
+  if precision != 'float32':
+    in_precision = seconds[f'{precision} step']
+    of_product = seconds[f'{precision} product'] / seconds['matrix product']
+    print(
+      f'{precision:12} {in_precision:.2f} s, {in_precision / step:.2f} times '
+      f'the step; a matrix product takes {of_product:.2f} times as long'
+    )
 
 
 class Step:
@@ -106,6 +128,7 @@ class Step:
     task: cluster_task.ClusterTask,
     target: str = '',
     train_only: tuple[str, ...] = (),
+    precision: str = 'float32',
   ) -> None:
     """Builds the graph and opens a session, which the stack closes."""
     self._replica = training_graph.build(
@@ -117,6 +140,7 @@ class Step:
         num_frames=FLAGS.num_frames,
         depth_multiplier=FLAGS.depth_multiplier,
         train_only=train_only,
+        precision=precision,
       ),
       FLAGS.num_classes,
       random_clips,

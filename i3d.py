@@ -105,9 +105,7 @@ class Unit3D(snt.Module):
       use_bias: whether the convolution has a bias.
       name: name of the module.
       batch_norm_decay: weight of the old value in BatchNorm's moving averages.
-      w_init: makes the first weights, called as `w_init(shape, dtype)`. By
-        default they are drawn from a normal distribution with the standard
-        deviation 1 / sqrt(fan in), cut at two deviations, as in Sonnet.
+      w_init: draws the first weights; `snt.Conv3D` describes the default.
     """
     super().__init__(name=name)
     self.conv = snt.Conv3D(
@@ -220,7 +218,7 @@ class InceptionI3d(snt.Module):
     depth_multiplier: float = 1.0,
     name: str = 'inception_i3d',
     *,
-    unit: Callable[..., Unit3D] = Unit3D,
+    unit: Callable[..., snt.Module] = Unit3D,
     dropout: Callable[..., tf.Tensor] = tf.nn.dropout,
     logits_w_init: Callable[..., tf.Tensor] | None = None,
   ) -> None:
@@ -238,11 +236,10 @@ class InceptionI3d(snt.Module):
         1.0 is DeepMind's network. With 1/16, the smallest, the narrowest layer
         has one channel.
       name: name of the module.
-      unit: makes the units: `Unit3D`, or a `functools.partial` of it with
-        other options.
+      unit: makes the units, such as `Unit3D`; called as `make_layer` says.
       dropout: called as `dropout(features, rate=rate)`; sets that share of the
         features to zero.
-      logits_w_init: makes the first weights of the logits, see `Unit3D`.
+      logits_w_init: draws the first weights of the logits, see `Unit3D`.
 
     Raises:
       ValueError: the final endpoint is unknown, or the multiplier too small.

@@ -123,6 +123,22 @@ def test_a_chief_without_steps_names_the_worker_it_misses(run):
       assert present[0].wait(60) == 128 + signal.SIGTERM
 
 
+def test_a_worker_without_ps_gives_up_a_chief_that_never_comes(run):
+  with local_cluster.environments(num_workers=2, num_ps=0) as environs:
+    worker = run.start(
+      *('--engine=all_reduce', '--replicas_to_aggregate=2', '--peer_seconds=1'),
+      environ=environs[TaskName('worker', 0)],
+    )
+    with programs.killed_at_last([worker]):
+      assert worker.wait(300) == os.EX_TEMPFAIL
+  assert re.search(
+    r'other tasks of the job are lost \(no answer from chief 0 '
+    r'\(127.0.0.1:\d+\) for \d+ s\); start all tasks again',
+    run.log,
+  )
+  assert 'Traceback' not in run.log
+
+
 @pytest.mark.slow
 def test_a_worker_that_was_told_otherwise_ends_with_one_line(run):
   flags = ['--replicas_to_aggregate=1', '--max_steps=100000']

@@ -19,6 +19,7 @@ import multiprocessing.connection
 import os
 import socket
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 from absl import flags
 
@@ -35,16 +36,16 @@ def main() -> None:
   """Prints the ratios."""
   numbers = [int(number) for number in FLAGS.workers]
   with contextlib.ExitStack() as stack:
-    groups = {
-      (number, is_job): stack.enter_context(group(number, is_job))
-      for number in numbers
-      for is_job in (False, True)
-    }
     seconds = training.take_turns(
-      {name: each.step for name, each in groups.items()}
+      {
+        f'{number} {kind}': stack.enter_context(group(number, is_job)).step
+        for number in numbers
+        for kind, is_job in (('apart', False), ('together', True))
+      }
     )
   for number in numbers:
-    apart, together = seconds[number, False], seconds[number, True]
+    apart = seconds[f'{number} apart']
+    together = seconds[f'{number} together']
     print(
       f'{number} workers  {together:.3f} s a step, {together / apart:.3f} '
       'times that of as many processes by themselves'
@@ -111,7 +112,7 @@ def group(num_workers: int, is_job: bool) -> Iterator[Group]:
       process.join()
 
 
-def _shape() -> dict[str, float]:
+def _shape() -> dict[str, Any]:
   """What a worker has to know of the flags."""
   names = ('batch_size', 'num_frames', 'num_classes', 'depth_multiplier')
   return {name: FLAGS[name].value for name in names}
@@ -121,7 +122,7 @@ def work(
   connection: multiprocessing.connection.Connection,
   task: cluster_task.ClusterTask,
   cores: Sequence[int],
-  shape: dict[str, float],
+  shape: dict[str, Any],
 ) -> None:
   """Does steps whenever it is told to, as a process of its own."""
   os.sched_setaffinity(0, cores)
@@ -136,7 +137,7 @@ def work(
   )
 
   tf.config.threading.set_intra_op_parallelism_threads(len(cores))
-  strategy = all_reduce_strategy.make(task)
+  strategy = all_reduce_strategy.make(task, 60)
   num_classes, num_frames = int(shape['num_classes']), int(shape['num_frames'])
   hyperparameters = training_job.Hyperparameters(
     stream='rgb',

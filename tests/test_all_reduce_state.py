@@ -18,7 +18,7 @@ WEIGHTS = 'RGB/inception_i3d/Conv3d_2b_1x1/conv_3d/w'
 @pytest.fixture(name='replicas', scope='module')
 def make_replicas():
   job = small_training.job('records', 'run')
-  strategy = all_reduce_strategy.make(cluster_task.ClusterTask())
+  strategy = all_reduce_strategy.make(cluster_task.ClusterTask(), 1)
   return all_reduce_replicas.Replicas(strategy, job.hyperparameters, 3)
 
 

@@ -16,15 +16,13 @@ import functools
 import hashlib
 import json
 import logging
-import os
 from collections.abc import Callable
-from typing import NoReturn
 
 import tensorflow as tf
 from tensorflow.compat import v1
 
 from two_stream import errors
-from two_stream.cluster import cluster_task, peer_watch
+from two_stream.cluster import cluster_task, meeting
 from two_stream.records import record_index
 from two_stream.training import (
   all_reduce_clips,
@@ -47,8 +45,9 @@ from two_stream.training import (
   watchdog,
 )
 
-# What TensorFlow raises in a process when another one is lost.
+# What is raised in a process when another one is lost.
 _LOST_ERRORS = (
+  meeting.MissingTasksError,
   tf.errors.AbortedError,
   tf.errors.CancelledError,
   tf.errors.DeadlineExceededError,
@@ -120,13 +119,6 @@ def _folder_of_chief(
   return contextlib.nullcontext(lambda: None)
 
 
-def _give_up(reason: str) -> NoReturn:
-  """Ends the process while its main thread waits for others."""
-  logging.error('%s', _describe_loss(reason))
-  logging.shutdown()
-  os._exit(training_job.LOST)
-
-
 def _describe_loss(reason: str) -> str:
   return (
     f'other tasks of the job are lost ({reason}); start all tasks again, and '
@@ -134,8 +126,10 @@ def _describe_loss(reason: str) -> str:
   )
 
 
-def _reason(error: tf.errors.OpError) -> str:
+def _reason(error: tf.errors.OpError | meeting.MissingTasksError) -> str:
   """Finds the line of an error that says what happened."""
+  if isinstance(error, meeting.MissingTasksError):
+    return str(error)
   _, _, reason = error.message.partition('Collective ops is aborted by: ')
   return (reason or error.message).strip().partition('\n')[0]
 
@@ -158,8 +152,7 @@ class _Worker:
   def work(self) -> None:
     """Meets the others, trains, and in the chief exports the network."""
     job, parameters = self._job, self._job.hyperparameters
-    with peer_watch.waiting(self._task, job.peer_seconds, _give_up):
-      strategy = all_reduce_strategy.make(self._task)
+    strategy = all_reduce_strategy.make(self._task, job.peer_seconds)
     self._check_number(strategy.num_replicas_in_sync)
     index = record_index.of_split(job.records_dir, 'train', [parameters.stream])
     own_description = description = job_file.describe(job, index)

@@ -5,19 +5,28 @@ has no GPU. Within a process and between processes, GPUs add up by NCCL.
 Processors add up in a ring over gRPC.
 """
 
+import contextlib
+import logging
+import signal
+from collections.abc import Iterator
+
 import tensorflow as tf
 
 from two_stream import errors
-from two_stream.cluster import cluster_task
+from two_stream.cluster import cluster_task, meeting
+from two_stream.training import watchdog
 
 
-def make(task: cluster_task.ClusterTask) -> tf.distribute.Strategy:
+def make(
+  task: cluster_task.ClusterTask, peer_seconds: float
+) -> tf.distribute.Strategy:
   """Joins the other tasks of the job.
 
   This function has to be called before TensorFlow computes anything.
 
   Args:
     task: the worker that this process is.
+    peer_seconds: how long to wait for the others.
 
   Returns:
     The strategy over all replicas of the job.
@@ -25,6 +34,7 @@ def make(task: cluster_task.ClusterTask) -> tf.distribute.Strategy:
   Raises:
     InputError: the server of this task cannot start, for instance because its
       port is taken.
+    MissingTasksError: another task did not come in time.
   """
   num_gpus = len(tf.config.list_physical_devices('GPU'))
   if task.num_workers == 1:
@@ -38,9 +48,31 @@ def make(task: cluster_task.ClusterTask) -> tf.distribute.Strategy:
     rpc_layer='grpc',
     num_accelerators={'GPU': num_gpus} if num_gpus else None,
   )
+  meeting.meet(task, peer_seconds)
   try:
-    return tf.distribute.MultiWorkerMirroredStrategy(resolver)
+    with watchdog.keeping_handlers(), _ended_after(peer_seconds):
+      return tf.distribute.MultiWorkerMirroredStrategy(resolver)
   except tf.errors.UnknownError as error:
     raise errors.InputError(
       f'worker {task.task_index} cannot serve: {error.message}'
     ) from error
+
+
+@contextlib.contextmanager
+def _ended_after(seconds: float) -> Iterator[None]:
+  """Ends the process by SIGALRM if the block takes longer.
+
+  While TensorFlow joins the others, nothing in Python runs, so that nobody else
+  could end it when one of them dies just then.
+  """
+  logging.info(
+    'joining the other workers; if that takes longer than %g s, this task ends '
+    'by SIGALRM',
+    seconds,
+  )
+  signal.signal(signal.SIGALRM, signal.SIG_DFL)
+  signal.setitimer(signal.ITIMER_REAL, seconds)
+  try:
+    yield
+  finally:
+    signal.setitimer(signal.ITIMER_REAL, 0)

@@ -25,15 +25,28 @@ _POLL_SECONDS = 1.0
 _PATIENCE_SECONDS = 10
 
 
-# Python's own functions for the handler that the system calls. When a process
-# joins others for all-reduce, TensorFlow takes SIGTERM for itself and does
-# nothing about it. Python's `signal` works in the main thread alone, which then
-# waits for the others.
+# Python's own functions for the handler that the system calls.
 _get_handler = ctypes.pythonapi.PyOS_getsig
 _get_handler.restype = ctypes.c_void_p
 _set_handler = ctypes.pythonapi.PyOS_setsig
 _set_handler.argtypes = [ctypes.c_int, ctypes.c_void_p]
 _set_handler.restype = ctypes.c_void_p
+
+
+@contextlib.contextmanager
+def keeping_handlers() -> Iterator[None]:
+  """Keeps the handlers of signals as they are, whatever the block does to them.
+
+  When a process joins others for all-reduce, TensorFlow takes SIGTERM for
+  itself, and does nothing but log a line. So a SIGTERM during the block is
+  lost, and there is nothing yet that could be saved.
+  """
+  handlers = {number: _get_handler(number) for number in _SIGNALS}
+  try:
+    yield
+  finally:
+    for number, handler in handlers.items():
+      _set_handler(number, handler)
 
 
 class Watchdog:
@@ -102,10 +115,7 @@ class Watchdog:
 
   def _listen(self, receiver: socket.socket, stop: threading.Event) -> None:
     """Waits for a signal, as the second thread."""
-    own_handlers = {each: _get_handler(each) for each in _SIGNALS}
     while not stop.is_set():
-      for each, handler in own_handlers.items():
-        _set_handler(each, handler)
       if select.select([receiver], [], [], _POLL_SECONDS)[0]:
         number = receiver.recv(1)[0]
         self.signal_number = number

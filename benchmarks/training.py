@@ -2,11 +2,11 @@ r"""Compares a training step with what the machine and its network can do.
 
     python -m benchmarks.training
 
-prints ratios of times that are measured in turns in this run: the step's speed
-compared with that of a matrix product, clips read compared with clips consumed,
-a step whose variables are on a ps compared with a step in one process, a step
-that trains the logits alone compared with one that trains all, and a step in
---precision compared with one in float32.
+prints ratios of times that are measured in turns in this run. The step's speed
+is compared with that of a matrix product, and clips read with clips consumed. A
+step in one process is compared with the same step by --engine=all_reduce, with
+one whose variables are on a ps, with one in another precision, and with one that
+trains the logits alone.
 """
 
 import contextlib
@@ -17,6 +17,7 @@ import socket
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -29,6 +30,8 @@ from two_stream import cli, recipe
 from two_stream.cluster import cluster_task
 from two_stream.records import clips, record_index, schema, tfrecords
 from two_stream.training import (
+  all_reduce_replicas,
+  all_reduce_strategy,
   ps_placement,
   ps_servers,
   training_graph,
@@ -77,6 +80,7 @@ def main() -> None:
       'forward': alone.forward,
       'step': alone.step,
       'step with a ps': apart.step,
+      'all-reduce step': all_reduce_step(),
       'step of the logits': logits.step,
       'read clips': clip_reader(stack),
     }
@@ -106,6 +110,7 @@ def main() -> None:
     'than a step consumes'
   )
   print(f'ps           {seconds["step with a ps"] / step:.2f} times the step')
+  print(f'all-reduce   {seconds["all-reduce step"] / step:.2f} times the step')
   of_logits = seconds['step of the logits']
   print(
     f'logits only  {of_logits:.2f} s, {of_logits / step:.2f} times the step'
@@ -132,16 +137,7 @@ class Step:
   ) -> None:
     """Builds the graph and opens a session, which the stack closes."""
     self._replica = training_graph.build(
-      training_job.Hyperparameters(
-        stream=FLAGS.stream,
-        learning_rates=((0, 1e-6),),  # Nothing is to be learned from noise.
-        replicas_to_aggregate=1,
-        batch_size=FLAGS.batch_size,
-        num_frames=FLAGS.num_frames,
-        depth_multiplier=FLAGS.depth_multiplier,
-        train_only=train_only,
-        precision=precision,
-      ),
+      hyperparameters(train_only=train_only, precision=precision),
       FLAGS.num_classes,
       random_clips,
       task,
@@ -172,6 +168,38 @@ class Step:
   def forward(self) -> None:
     """Computes the loss without gradients."""
     self._session.run(self._replica.measures['loss'])
+
+
+def all_reduce_step() -> Callable[[], None]:
+  """Returns a function that does the step of a replica without ps."""
+  task = cluster_task.ClusterTask()
+  replicas = all_reduce_replicas.Replicas(
+    all_reduce_strategy.make(task, 0), hyperparameters(), FLAGS.num_classes
+  )
+  (batch,) = random_clips(tf.constant(0, tf.int64)).take(1)
+  batch = {**batch, 'counts': tf.constant(1.0)}
+
+  def step() -> None:
+    sums = replicas.contribute(
+      replicas.no_sums(), replicas.of_each(lambda _: batch)
+    )
+    totals, _ = replicas.reduce(sums, False)
+    replicas.apply(totals, 1e-6)
+
+  return step
+
+
+def hyperparameters(**changes: Any) -> training_job.Hyperparameters:
+  """Makes those of a step of one gradient."""
+  return training_job.Hyperparameters(
+    stream=FLAGS.stream,
+    learning_rates=((0, 1e-6),),  # Nothing is to be learned from noise.
+    replicas_to_aggregate=1,
+    batch_size=FLAGS.batch_size,
+    num_frames=FLAGS.num_frames,
+    depth_multiplier=FLAGS.depth_multiplier,
+    **changes,
+  )
 
 
 def clips_shape() -> tuple[int, ...]:

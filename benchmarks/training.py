@@ -5,8 +5,8 @@ r"""Compares a training step with what the machine and its network can do.
 prints ratios of times that are measured in turns in this run. The step's speed
 is compared with that of a matrix product, and clips read with clips consumed. A
 step in one process is compared with the same step by --engine=all_reduce, with
-one whose variables are on a ps, with one in another precision, and with one that
-trains the logits alone.
+one whose variables are on a ps, with one in another precision, and with one
+that trains the logits alone.
 """
 
 import contextlib

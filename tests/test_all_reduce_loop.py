@@ -64,6 +64,29 @@ def test_a_signal_ends_it_before_the_next_minibatch(tmp_path):
   assert (replicas.applied, replicas.contributed) == ([], 0)
 
 
+def test_after_a_signal_no_loss_is_computed(tmp_path):
+  """That of the minibatches before the signal is known, or there is none."""
+  saved = []
+  for batches, expected in ((0, 'now'), (3, 'last')):
+    loop = make_loop(Replicas(), tmp_path)
+    loop.policy = types.SimpleNamespace(
+      begin=lambda state: None,
+      save_now=lambda state: saved.append('now'),
+      save_last=lambda state: saved.append(('last', state.next_loss())),
+    )
+    loop._save_before_end(
+      all_reduce_replicas.Measures(
+        loss=0.25,
+        accuracy=0.0,
+        gradient_norm=0.0,
+        num_batches=batches,
+        num_stopping=1,
+      )
+    )
+    assert str(expected) in str(saved[-1])
+  assert saved == ['now', ('last', 0.25)]
+
+
 def test_it_ends_with_any_other_process(tmp_path):
   replicas = Replicas(others_stopping=1)
   make_loop(replicas, tmp_path).run()

@@ -4,6 +4,7 @@ The training is a stand-in of one weight, whose values and losses are lists.
 """
 
 import itertools
+import threading
 import time
 import types
 
@@ -12,6 +13,7 @@ import tensorflow as tf
 
 from two_stream import errors
 from two_stream.training import (
+  checkpoint_policy,
   divergence,
   saved_checkpoints,
   saving,
@@ -171,6 +173,37 @@ def test_bad_weights_with_a_large_loss_end_training_at_once(tmp_path):
   message = refusal(tmp_path, 9, [SOUND, SOUND, LARGE], weights, seconds=600)
   assert message.startswith('step 3: the norm of the weights')
   assert f'{tmp_path}/model.ckpt-0 is the last checkpoint' in message
+
+
+def test_an_emergency_while_the_last_loss_is_computed_saves(
+  tmp_path, monkeypatch
+):
+  """A loss may take longer than the time between SIGTERM and SIGKILL."""
+  hooks, ends = [], []
+  original_begin = saving.SaveCheckpoints.begin
+  monkeypatch.setattr(
+    saving.SaveCheckpoints,
+    'begin',
+    lambda hook: (hooks.append(hook), original_begin(hook)),
+  )
+  original_end = saving.SaveCheckpoints.end
+  monkeypatch.setattr(
+    saving.SaveCheckpoints,
+    'end',
+    lambda hook, session: (ends.append(session), original_end(hook, session)),
+  )
+
+  def save_last(policy, state):
+    del policy, state
+    thread = threading.Thread(target=hooks[0].save_now, args=(ends[0],))
+    thread.start()
+    thread.join(60)
+
+  monkeypatch.setattr(
+    checkpoint_policy.CheckpointPolicy, 'save_last', save_last
+  )
+  train(tmp_path, 3, seconds=600)
+  assert saved_checkpoints.steps_in(tmp_path) == [0, 3]
 
 
 def test_a_last_state_of_large_loss_is_not_saved(tmp_path):

@@ -59,6 +59,7 @@ class Loop:
     self._loss: float | None = None
     # While a step is applied, the variables are of no step.
     self._updating = threading.Lock()
+    self._saving = threading.Lock()
 
   @property
   def newest(self) -> str:
@@ -88,10 +89,11 @@ class Loop:
         self._sums(), self._watcher.signalled.is_set()
       )
       if measures.num_stopping:
+        self._save_before_end(measures)
         break
       self._do_step(totals, measures)
-    if self.policy:
-      with self._updating:
+    else:
+      if self.policy:
         self.policy.save_last(self)
     if self.progress:
       self.progress.end()
@@ -120,7 +122,18 @@ class Loop:
 
   def save(self, step: int) -> None:
     """See `checkpoint_policy.State`."""
-    self._state.save(step)
+    with self._saving:
+      self._state.save(step)
+
+  def _save_before_end(self, measures: all_reduce_replicas.Measures) -> None:
+    """Saves after a signal, when there is no time to compute a loss."""
+    if not self.policy:
+      return
+    if measures.num_batches:
+      self._loss = measures.loss
+      self.policy.save_last(self)
+    else:
+      self.policy.save_now(self)
 
   def _sums(self) -> all_reduce_replicas.PerReplica:
     """Computes this process's share of a step, or a part before a signal."""

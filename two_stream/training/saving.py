@@ -4,6 +4,7 @@ checkpoint_policy.py decides when. No update goes on while a checkpoint is
 saved, see update_gate.py.
 """
 
+import contextlib
 import pathlib
 from collections.abc import Callable
 
@@ -66,6 +67,7 @@ class SaveCheckpoints(v1.train.SessionRunHook):
     self._replica = replica
     self._gate = replica.optimizer.gate
     self._saver = saver
+    self._is_at_end = False
     self._path = str(pathlib.Path(train_dir, 'model.ckpt'))
     self.policy = checkpoint_policy.CheckpointPolicy(
       replica.bounds, train_dir, max_steps, checkpoint_seconds, check_folder
@@ -110,12 +112,20 @@ class SaveCheckpoints(v1.train.SessionRunHook):
   def end(self, session: v1.Session) -> None:
     """Saves the last state."""
     with self._gate.held(session):
+      self._is_at_end = True
       self.policy.save_last(self._state(session))
 
   def save_now(self, session: v1.Session) -> None:
-    """Saves in another thread, while the main thread waits for a step."""
+    """Saves in another thread, while the main thread waits for a step.
+
+    At the end, the main thread keeps updates out and computes a last loss,
+    which may take longer than there is time.
+    """
+    held: contextlib.AbstractContextManager[None] = contextlib.nullcontext()
+    if not self._is_at_end:
+      held = self._gate.held(session, 5)
     try:
-      with self._replica.graph.as_default(), self._gate.held(session, 5):
+      with self._replica.graph.as_default(), held:
         self.policy.save_now(self._state(session))
     except RuntimeError:  # The session has ended, and the last state was saved.
       return

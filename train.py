@@ -239,8 +239,14 @@ flags.DEFINE_integer(
 def main() -> int:
   """Runs the task that this process is; returns the exit status."""
   cli.start_tensorflow()
+  # It loads TensorFlow, as the engines do.
+  from two_stream.training import gpus  # noqa: PLC0415
+
+  job, task = own_job(), own_task()
+  if task.job_name != 'ps':  # A ps computes nothing.
+    gpus.prepare()
   engine = importlib.import_module(ENGINES[FLAGS.engine])
-  return engine.run(own_job(), own_task())
+  return engine.run(job, task)
 
 
 def own_job() -> training_job.Job:

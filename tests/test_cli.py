@@ -46,6 +46,9 @@ def main():
     print(flags.FLAGS.folder)
   if outcome == 'print':
     print('a line\n' * 100_000)
+  if outcome == 'oom':
+    kind = type('FullError', (Exception,), {'__module__': 'tensorflow.errors'})
+    raise kind('Graph execution error:\n\nOOM when allocating tensor\n\t [[')
   if outcome == 'bug':
     raise RuntimeError('a bug')
   return 3 if outcome == 'three' else None
@@ -130,6 +133,15 @@ def test_a_users_mistake_is_one_line_and_status_1():
   result = run('--outcome=input')
   assert result.returncode == 1
   assert result.stderr == 'error: clip.npy has 8 frames\n'
+
+
+def test_a_full_memory_is_one_line():
+  result = run('--outcome=oom')
+  assert result.returncode == 1
+  assert result.stderr == (
+    'error: OOM when allocating tensor; use fewer or shorter clips at a time, '
+    'or --precision=bfloat16\n'
+  )
 
 
 @pytest.mark.parametrize('outcome', ['bug', 'nameless'])

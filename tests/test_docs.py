@@ -28,7 +28,19 @@ USERS_SCRIPTS = (
   'launch/split_table.py',
 )
 # Flags of other programs.
-OTHERS_FLAGS = {'--array', '--wrap', '--logdir', '--help', '--flag', '--noflag'}
+OTHERS_FLAGS = {
+  *('--array', '--wrap', '--logdir', '--help', '--flag', '--noflag'),
+  *(
+    '--build',
+    '--cpus',
+    '--init',
+    '--rm',
+    '--shm',
+    '--tf_xla_auto_jit',
+    '--user',
+    '--volume',
+  ),
+}
 HOSTS = {'arxiv.org', 'github.com', 'www.qualcomm.com'}
 # What Python and TensorFlow print.
 OTHERS_MESSAGES = {

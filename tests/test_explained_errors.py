@@ -22,7 +22,6 @@ from two_stream.training import explained_errors
       'run/model.ckpt-2.data; No space left on device',
       'mend it, and run again',
     ),
-    ('OOM when allocating tensor with shape[6,32]', 'lower --batch_size'),
   ],
 )
 def test_what_there_is_no_room_for_is_one_line(reason, remedy):
@@ -42,8 +41,19 @@ Hint: If you want to see a list of allocated tensors when OOM happens..."""
     raise tf.errors.ResourceExhaustedError(None, None, message)
 
 
+def test_a_gpu_that_another_program_fills_is_one_line():
+  """CUDA's own error is no ResourceExhaustedError."""
+  reason = 'cudaSetDevice() on GPU:0 failed. Status: out of memory'
+  job = small_training.job('records', 'run')
+  with (
+    pytest.raises(errors.InputError, match=re.escape(f'{reason}; lower ')),
+    explained_errors.explained(job, step=None, advice=None),
+  ):
+    raise tf.errors.InternalError(None, None, reason)
+
+
 @pytest.mark.parametrize(
-  'kind', [tf.errors.UnavailableError, tf.errors.InvalidArgumentError]
+  'kind', [tf.errors.UnavailableError, tf.errors.InternalError]
 )
 def test_other_errors_are_left_to_a_restart(kind):
   job = small_training.job('records', 'run')

@@ -107,9 +107,10 @@ def run(main: Callable[..., int | None], paths: Sequence[str] = ()) -> None:
   argument `false`, which DeepMind's script ignored.
 
   The exit status is what `main` returns (None is 0). It is 1, with one line on
-  standard error, after an `errors.InputError`, a stray argument, a bad flag, or
-  a file or folder that the system refuses. It is 130 after Ctrl-C, and 141 if
-  nobody reads the output any more, for instance because of `| head`.
+  standard error, after an `errors.InputError`, a stray argument, a bad flag, a
+  file or folder that the system refuses, or when TensorFlow has no memory left.
+  It is 130 after Ctrl-C, and 141 if nobody reads the output any more, for
+  instance because of `| head`.
 
   Text from the name or content of a file cannot imitate the program's own
   messages: control characters are escaped in log and error lines. Characters
@@ -151,6 +152,14 @@ def run(main: Callable[..., int | None], paths: Sequence[str] = ()) -> None:
       # links, or too long a name. The user learns nothing more from a
       # traceback.
       _print_error(f'{error.filename}: {error.strerror}')
+      return 1
+    except Exception as error:
+      full = errors.no_memory(error)
+      if full is None:
+        raise
+      _print_error(
+        f'{full}; use fewer or shorter clips at a time, or --precision=bfloat16'
+      )
       return 1
 
   app.run(checked_main, flags_parser=_parse_flags)

@@ -1,5 +1,15 @@
 """The exception for a user's mistake, and how foreign text is shown."""
 
+# What TensorFlow writes, in large or small letters, when the memory of a GPU or
+# of the machine is full: its allocator, CUDA, CUDA's library for convolutions.
+_NO_MEMORY = (
+  'oom when allocating',
+  'failed to allocate',
+  'out of memory',
+  'out_of_memory',
+  'alloc_failed',
+)
+
 
 class InputError(ValueError):
   """A file, flag or label that cannot be used.
@@ -24,6 +34,23 @@ def unreadable(path: object, reason: object) -> InputError:
   kind = MissingFileError if is_missing else InputError
   words = getattr(reason, 'strerror', None) or reason
   return kind(f'{path}: cannot be read: {words}')
+
+
+def no_memory(error: BaseException) -> str | None:
+  """Tells whether an error says that there is no memory left.
+
+  Args:
+    error: any exception.
+
+  Returns:
+    The line of TensorFlow that says so; None if this is another error.
+  """
+  # TensorFlow is not imported for this, which would take seconds.
+  if type(error).__module__.startswith('tensorflow.'):
+    for line in str(error).splitlines():
+      if any(words in line.lower() for words in _NO_MEMORY):
+        return line
+  return None
 
 
 def printable(text: object) -> str:

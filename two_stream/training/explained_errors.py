@@ -34,9 +34,11 @@ def explained(
   except (
     tf.errors.InvalidArgumentError,
     tf.errors.DataLossError,
+    tf.errors.InternalError,
     tf.errors.NotFoundError,
     tf.errors.PermissionDeniedError,
     tf.errors.ResourceExhaustedError,
+    tf.errors.UnknownError,
   ) as error:
     explanation = _explanation(job, step, advice, error)
     if explanation is None:
@@ -64,8 +66,11 @@ def _explanation(
     )
   if str(job.train_dir) in reason:
     return f'{reason}; mend it, and run again to continue'
-  if isinstance(error, tf.errors.ResourceExhaustedError):
-    return f'{reason}; lower --batch_size or --num_frames'
+  if full := errors.no_memory(error):
+    return (
+      f'{full}; lower --batch_size or --num_frames, or take '
+      '--precision=bfloat16'
+    )
   return None
 
 

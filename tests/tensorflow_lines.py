@@ -1,6 +1,6 @@
 """Lines that TensorFlow 2.21 writes to standard error.
 
-Those of the first three constants mean nothing to a user; `NEWS` does.
+Only `NEWS` means something to a user.
 """
 
 AT_IMPORT = b"""\
@@ -18,6 +18,19 @@ W0000 00:00:1795618971.478741   10184 local_rendezvous.cc:412] Local rendezvous 
 W0000 00:00:1795618971.479300   10374 grpc_worker_service.cc:536] RecvTensor cancelled for 61055286384092772
 W0000 00:00:1795638014.050708   30278 local_rendezvous.cc:412] Local rendezvous is aborting with status: ABORTED: Stopping remaining executors. [type.googleapis.com/tensorflow.DerivedStatus='']
 W0000 00:00:1795638015.051475   31121 local_rendezvous.cc:412] Local rendezvous is aborting with status: ABORTED: Step 55580979746355117 cancelled.  Cancelling rendezvous. [type.googleapis.com/tensorflow.DerivedStatus='']
+"""  # noqa: E501
+WHEN_A_PEER_IS_LOST = b"""\
+E0000 00:00:1795658865.483970   20067 ring_alg.cc:291] Aborting RingReduce with UNAVAILABLE: recvmsg:Connection reset by peer
+Additional GRPC error information from remote target /job:worker/replica:0/task:1 while calling /tensorflow.WorkerService/RecvBuf:
+:UNKNOWN:Error received from peer  {grpc_status:14, grpc_message:"recvmsg:Connection reset by peer"}
+E0000 00:00:1795658955.264280   21936 base_collective_executor.cc:252] BaseCollectiveExecutor::StartAbort UNAVAILABLE: Error reported from /job:worker/task:1: The following tasks are unhealthy (stopped sending heartbeats):
+/job:worker/replica:0/task:1
+The tasks have crashed. Check the task logs for an earlier error, or scheduler events (e.g. preemption, eviction) to debug further. [type.googleapis.com/tensorflow.CoordinationServiceError='\\"\\n\\n\\x06worker\\x10\\x01']
+W0000 00:00:1795658997.404694   22829 local_rendezvous.cc:412] Local rendezvous is aborting with status: DEADLINE_EXCEEDED: Collective ops is aborted by: Deadline Exceeded
+
+RPC: /tensorflow.CoordinationService/Heartbeat
+The error could be from a previous operation. Restart your program to reset.
+\t [[{{node CollectiveReduceV2}}]] [type.googleapis.com/tensorflow.DerivedStatus='']
 """  # noqa: E501
 NEWS = b"""\
 W0000 00:00:1795358424.312083   20085 local_rendezvous.cc:412] Local rendezvous is aborting with status: CANCELLED: all is lost

@@ -1,7 +1,6 @@
 """The engine without parameter servers does what the other one does."""
 
 import dataclasses
-import re
 import shutil
 
 import numpy as np
@@ -162,13 +161,33 @@ def test_what_this_engine_cannot_do_is_refused(data, tmp_path):
     sync_replicas.run(job, without)
 
 
-def test_a_lost_task_is_told_by_what_happened():
-  message = (
-    'Collective ops is aborted by: recvmsg:Connection reset by peer\n'
-    'Additional GRPC error information from remote target /job:worker'
+@pytest.mark.parametrize(
+  'message, reason',
+  [
+    (
+      'Collective ops is aborted by: recvmsg:Connection reset by peer\n'
+      'Additional GRPC error information from remote target '
+      '/job:worker/replica:0/task:1 while calling',
+      'worker 0 (b:2): recvmsg:Connection reset by peer',
+    ),
+    (
+      'Collective ops is aborted by: Error reported from /job:worker/task:1: '
+      'The following tasks are unhealthy (stopped sending heartbeats):\n'
+      '/job:worker/replica:0/task:1\n',
+      'worker 0 (b:2): The following tasks are unhealthy (stopped sending '
+      'heartbeats)',
+    ),
+    (
+      'Collective ops is aborted by: Deadline Exceeded\n\n'
+      'RPC: /tensorflow.CoordinationService/Heartbeat\n',
+      'chief 0 (a:1): Deadline Exceeded',
+    ),
+    ('all is lost\nand more', 'all is lost'),
+  ],
+)
+def test_a_lost_task_is_told_by_its_name_and_what_happened(message, reason):
+  task = cluster_task.ClusterTask(
+    worker_hosts=('a:1', 'b:2'), has_chief_job=True
   )
   error = all_reduce.tf.errors.UnavailableError(None, None, message)
-  assert re.match(
-    r'other tasks .* lost \(recvmsg:Connection reset by peer\); start all',
-    all_reduce._describe_loss(all_reduce._reason(error)),
-  )
+  assert all_reduce._reason(error, task) == reason

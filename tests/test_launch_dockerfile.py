@@ -143,10 +143,11 @@ def test_the_manifests_name_the_images_that_it_makes():
     assert '--file=launch/Dockerfile' in words
     (tag,) = (word[6:] for word in words if word.startswith('--tag='))
     tags[tag] = '--build-arg=DEVICE=gpu' in words
-  text = (ROOT / 'launch' / 'kubernetes.yaml').read_text()
-  for item in yaml.safe_load(text)['items']:
-    if item['kind'] == 'Job':
-      assert tags[image_of(item)], 'an image without GPU'
+  for name in ('kubernetes.yaml', 'kubernetes_all_reduce.yaml'):
+    text = (ROOT / 'launch' / name).read_text()
+    for item in yaml.safe_load(text)['items']:
+      if item['kind'] == 'Job':
+        assert tags[image_of(item)], 'an image without GPU'
   text = (ROOT / 'launch' / 'kubernetes_preprocessing.yaml').read_text()
   assert not tags[image_of(yaml.safe_load(text))]
 

@@ -1,4 +1,4 @@
-"""launch/kubernetes.yaml: its objects fit each other, its containers start.
+"""The manifests of training: objects fit each other, containers start.
 
 What the containers run is run here, with a stand-in for train.py. kubectl
 checks the objects where it is installed.
@@ -7,17 +7,29 @@ checks the objects where it is installed.
 import json
 import os
 import shutil
+import signal
 import sys
 
 import programs
 import pytest
 
+from two_stream.cluster import cluster_task
+from two_stream.training import training_job
 
-@pytest.fixture(scope='module')
-def manifest():
-  """{kind: {name: object}} of launch/kubernetes.yaml."""
+WITH_PS = 'kubernetes.yaml'
+WITHOUT_PS = 'kubernetes_all_reduce.yaml'
+
+
+@pytest.fixture(scope='module', params=[WITH_PS, WITHOUT_PS])
+def manifest(request):
+  """{kind: {name: object}} of a manifest."""
+  return read(request.param)
+
+
+def read(name):
+  """{kind: {name: object}} of a file in launch/."""
   yaml = pytest.importorskip('yaml')
-  text = (programs.ROOT / 'launch' / 'kubernetes.yaml').read_text()
+  text = (programs.ROOT / 'launch' / name).read_text()
   objects = {}
   for item in yaml.safe_load(text)['items']:
     objects.setdefault(item['kind'], {})[item['metadata']['name']] = item
@@ -33,17 +45,38 @@ def test_kubernetes_has_as_many_pods_as_the_cluster_has_tasks(manifest):
   counts = {
     name: job['spec']['completions'] for name, job in manifest['Job'].items()
   }
-  assert counts == {
-    'i3d-chief': 1,
+  expected = {
     'i3d-worker': int(numbers['NUM_WORKERS']),
-    'i3d-ps': int(numbers['NUM_PS']),
     'i3d-evaluator': 1,
   }
+  if 'NUM_PS' in numbers:
+    expected |= {'i3d-chief': 1, 'i3d-ps': int(numbers['NUM_PS'])}
+  assert counts == expected
   for job in manifest['Job'].values():
     assert job['spec']['parallelism'] == job['spec']['completions']
     assert job['spec']['completionMode'] == 'Indexed'
     assert job['spec']['backoffLimit'] > 0
-    assert pod_of(job)['restartPolicy'] == 'OnFailure'
+    # A podFailurePolicy demands Never.
+    has_policy = 'podFailurePolicy' in job['spec']
+    expected = 'Never' if has_policy else 'OnFailure'
+    assert pod_of(job)['restartPolicy'] == expected
+
+
+def test_kubernetes_counts_only_the_first_to_die_of_all_reduce():
+  job = read(WITHOUT_PS)['Job']['i3d-worker']
+  flags = pod_of(job)['containers'][0]['args']
+  assert '--engine=all_reduce' in flags
+  codes, conditions = job['spec']['podFailurePolicy']['rules']
+  assert codes['action'] == conditions['action'] == 'Ignore'
+  assert codes['onExitCodes'] == {
+    'operator': 'In',
+    'values': [
+      training_job.LOST,
+      128 + signal.SIGALRM,
+      128 + signal.SIGTERM,
+    ],
+  }
+  assert conditions['onPodConditions'] == [{'type': 'DisruptionTarget'}]
 
 
 def test_kubernetes_objects_refer_to_each_other(manifest):
@@ -62,12 +95,14 @@ def test_kubernetes_objects_refer_to_each_other(manifest):
     (container,) = pod['containers']
     (config,) = container['envFrom']
     assert config['configMapRef']['name'] in manifest['ConfigMap']
-    (volume,) = pod['volumes']
+    volume = pod['volumes'][0]
     claim = volume['persistentVolumeClaim']['claimName']
     assert claim in manifest['PersistentVolumeClaim']
-    (mount,) = container['volumeMounts']
-    assert mount['name'] == volume['name']
-    folders = [arg.partition('=')[2] for arg in container['args'][1:]]
+    mount = container['volumeMounts'][0]
+    assert [each['name'] for each in pod['volumes']] == [
+      each['name'] for each in container['volumeMounts']
+    ]
+    folders = [arg.partition('=')[2] for arg in container['args'][1:3]]
     assert all(each.startswith(f'{mount["mountPath"]}/') for each in folders)
 
 
@@ -103,6 +138,8 @@ def test_kubernetes_containers_are_addressed_as_their_pods_are_named(
       port = container['ports'][0]['containerPort']
       host = f'{name}-{last}.{pod_of(job)["subdomain"]}:{port}'
       assert config['cluster'][task['type']][-1] == host
+      understood = cluster_task.from_tf_config(json.dumps(config))
+      assert list(cluster_task.names(understood).values()).count(host) == 1
 
 
 @pytest.mark.process

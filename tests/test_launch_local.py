@@ -12,6 +12,7 @@ import shutil
 import signal
 import sys
 
+import launched
 import programs
 import pytest
 import small_records
@@ -22,7 +23,6 @@ from two_stream.training import saved_checkpoints
 
 pytestmark = pytest.mark.process
 
-LAUNCHER = programs.ROOT / 'launch' / 'local.py'
 MAX_STEPS = 60
 
 
@@ -32,7 +32,7 @@ def local(tmp_path):
   stand_in = programs.STAND_INS / 'train_that_reports.py'
   shutil.copy(stand_in, tmp_path / 'train.py')
   (tmp_path / 'launch').mkdir()
-  return pathlib.Path(shutil.copy(LAUNCHER, tmp_path / 'launch'))
+  return pathlib.Path(shutil.copy(launched.LAUNCHER, tmp_path / 'launch'))
 
 
 def run_local(script, *arguments):
@@ -66,7 +66,7 @@ def test_every_task_gets_the_flags_behind_the_dashes(local):
   assert result.returncode == 0, result.stderr
   assert told(result) == dict.fromkeys(
     ['chief 0', 'worker 0', 'ps 0', 'ps 1', 'evaluator 0'],
-    ['--a=1', '--', 'x'],
+    ['--engine=sync_replicas', '--a=1', '--', 'x'],
   )
 
 
@@ -76,8 +76,41 @@ def test_backup_workers_are_not_waited_for(local):
   )
   assert told(result) == dict.fromkeys(
     ['chief 0', 'worker 0', 'worker 1', 'ps 0'],
-    ['--replicas_to_aggregate=2', '--stream=rgb'],
+    ['--engine=sync_replicas', '--replicas_to_aggregate=2', '--stream=rgb'],
   )
+
+
+def test_all_reduce_has_workers_alone(local):
+  result = run_local(
+    *(local, '--engine=all_reduce', '--num_workers=2', '--evaluator'),
+    *('--', '--stream=rgb'),
+  )
+  assert result.returncode == 0, result.stderr
+  assert told(result) == dict.fromkeys(
+    ['chief 0', 'worker 0', 'evaluator 0'],
+    ['--engine=all_reduce', '--stream=rgb'],
+  )
+
+
+@pytest.mark.parametrize(
+  'flag, reason',
+  [
+    ('--num_ps=1', 'has workers only; leave this flag out'),
+    ('--num_backup=1', 'has workers only; leave this flag out'),
+    ('--gpus=0,0', '1 GPUs for 2 workers; each worker'),
+  ],
+)
+def test_what_all_reduce_has_not_is_refused(flag, reason, local):
+  result = run_local(local, '--engine=all_reduce', '--num_workers=2', flag)
+  assert result.returncode == 1
+  name = flag.partition('=')[0]
+  assert re.fullmatch(rf'error: {name}: .*{reason}.*\n', result.stderr)
+
+
+def test_the_engine_is_a_flag_of_the_launcher(local):
+  result = run_local(local, '--num_workers=2', '--', '--engine=all_reduce')
+  assert result.returncode == 1
+  assert 'error: --engine: give it before the --' in result.stderr
 
 
 def test_flags_of_training_before_the_dashes_are_refused(local):
@@ -94,28 +127,6 @@ def test_status_of_a_failing_job_is_that_of_its_task(local):
   result = run_local(local, '--num_workers=1', '--max_restarts=0')
   assert result.returncode == 7
   assert '[launcher] ' in result.stderr
-
-
-def task_id(launcher, task):
-  """Returns the process id of a launcher's task, or None if it has none now."""
-  children = f'/proc/{launcher.pid}/task/{launcher.pid}/children'
-  for pid in pathlib.Path(children).read_text().split():
-    try:
-      environ = pathlib.Path(f'/proc/{pid}/environ').read_bytes()
-    except OSError:
-      continue
-    for variable in environ.split(b'\0'):
-      if variable.startswith(b'TF_CONFIG='):
-        config = json.loads(variable.partition(b'=')[2])
-        if TaskName(config['task']['type'], config['task']['index']) == task:
-          return int(pid)
-  return None
-
-
-def saved_step(train_dir):
-  """Returns the step of the newest checkpoint, 0 if there is none."""
-  path = tf.train.latest_checkpoint(str(train_dir))
-  return int(path.rpartition('-')[2]) if path else 0
 
 
 @pytest.fixture(scope='module')
@@ -144,7 +155,7 @@ def test_training_survives_kill_9(task, num_backup, records, tmp_path):
     log.open('wb') as stream,
     programs.started(
       [
-        *(sys.executable, LAUNCHER),
+        *(sys.executable, launched.LAUNCHER),
         *('--num_workers=2', f'--num_backup={num_backup}', '--num_ps=2'),
         *('--evaluator', '--', '--stream=rgb', '--replicas_to_aggregate=2'),
         *(f'--records_dir={records}', f'--train_dir={train_dir}'),
@@ -157,18 +168,20 @@ def test_training_survives_kill_9(task, num_backup, records, tmp_path):
     ) as launcher,
   ):
     programs.wait_until(
-      lambda: saved_step(train_dir) >= 5 or launcher.poll() is not None,
+      lambda: (
+        launched.saved_step(train_dir) >= 5 or launcher.poll() is not None
+      ),
       seconds=400,
       explain=log.read_text,
     )
     assert launcher.poll() is None, log.read_text()
-    os.kill(task_id(launcher, task), signal.SIGKILL)
-    step = saved_step(train_dir)
+    os.kill(launched.task_id(launcher, task), signal.SIGKILL)
+    step = launched.saved_step(train_dir)
     assert step < MAX_STEPS
     assert launcher.wait(400) == 0, log.read_text()
   output = log.read_text()
   assert f'[launcher] {task} was ended by SIGKILL: restart 1 of 3' in output
-  assert saved_step(train_dir) == MAX_STEPS
+  assert launched.saved_step(train_dir) == MAX_STEPS
   assert (train_dir / 'export' / 'model.ckpt.index').exists()
   assert f'step {MAX_STEPS}: top-1 ' in output  # The evaluator.
   for saved in saved_checkpoints.steps_in(train_dir):
@@ -189,7 +202,7 @@ def test_a_job_that_diverged_goes_on_as_its_advice_says(records, tmp_path):
   def run(rates, max_steps):
     return programs.run(
       [
-        *(sys.executable, LAUNCHER, '--num_workers=2'),
+        *(sys.executable, launched.LAUNCHER, '--num_workers=2'),
         *('--num_ps=2', '--', '--stream=rgb', '--replicas_to_aggregate=2'),
         *(f'--records_dir={records}', f'--train_dir={train_dir}'),
         *('--depth_multiplier=0.0625', '--num_frames=9', '--batch_size=1'),

@@ -1,6 +1,12 @@
 """Lines that mean nothing are left out of a text, and no others."""
 
-from tensorflow_lines import AT_IMPORT, IN_TRAINING, NEWS, WITHOUT_GPU
+from tensorflow_lines import (
+  AT_IMPORT,
+  IN_TRAINING,
+  NEWS,
+  WHEN_A_PEER_IS_LOST,
+  WITHOUT_GPU,
+)
 
 from two_stream.terminal import no_news
 
@@ -22,6 +28,7 @@ def test_what_is_known_is_left_out_and_nothing_else(monkeypatch):
     AT_IMPORT,
     WITHOUT_GPU,
     IN_TRAINING,
+    WHEN_A_PEER_IS_LOST,
   ):
     assert copied(NEWS + noise + NEWS) == NEWS + NEWS
 

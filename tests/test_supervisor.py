@@ -46,6 +46,7 @@ sys.exit(supervisor.run(
 def impatient(monkeypatch):
   monkeypatch.setattr(supervisor, '_RESTART_SECONDS', 0.05)
   monkeypatch.setattr(supervisor, '_FINISH_SECONDS', 0.3)
+  monkeypatch.setattr(supervisor, '_LEAVE_SECONDS', 2)
 
 
 @pytest.fixture(autouse=True)
@@ -75,19 +76,20 @@ def is_stand_in(pid, folder):
   return str(folder).encode() in arguments
 
 
-def job(folder, plan):
+def job(folder, plan, has_ps=True):
   """The command and the environments of a job of stand-ins."""
   command = [sys.executable, str(STAND_IN), str(folder), json.dumps(plan)]
   return command, {
     task: {'TF_CONFIG': tf_config.to_json({}, task.job, task.index)}
     for task in TASKS
+    if has_ps or task.job != 'ps'
   }
 
 
-def run(folder, plan, max_restarts=3):
+def run(folder, plan, max_restarts=3, has_ps=True):
   """Runs a job; an evaluator without a plan has nothing to do."""
   plan = {'evaluator 0': ['status 0'], **plan}
-  return supervisor.run(*job(folder, plan), max_restarts)
+  return supervisor.run(*job(folder, plan, has_ps), max_restarts)
 
 
 def starts(folder):
@@ -107,9 +109,9 @@ def wait_for(folder, *names):
 
 
 @contextlib.contextmanager
-def in_process(folder, plan):
+def in_process(folder, plan, has_ps=True):
   """A job in a process of its own."""
-  command, environments = job(folder, plan)
+  command, environments = job(folder, plan, has_ps)
   keyed = {
     json.dumps([task.job, task.index]): value
     for task, value in environments.items()
@@ -171,6 +173,59 @@ def test_state_is_restarted_as_a_whole(task, tmp_path):
   assert run(tmp_path, plan) == 0
   expected = dict.fromkeys(starts(tmp_path), 2)
   assert starts(tmp_path) == {**expected, 'evaluator 0': 1}
+
+
+@pytest.mark.parametrize('task', ['chief 0', 'worker 0'])
+def test_without_ps_any_death_restarts_all_workers(task, tmp_path, capfd):
+  once = 'chief 0.0,worker 0.0,worker 1.0'
+  again = 'chief 0.1,worker 0.1,worker 1.1'
+  plan = {
+    'chief 0': ['save', f'wait {again}'],
+    'worker 0': ['sleep', f'wait {again}'],
+    'worker 1': ['stubborn', 'status 0'],
+    'evaluator 0': [f'wait {again}'],
+  }
+  plan[task] = [f'kill {once},ready worker 1', f'wait {again}']
+  assert run(tmp_path, plan, max_restarts=1, has_ps=False) == 0
+  assert starts(tmp_path) == {
+    **dict.fromkeys(['chief 0', 'worker 0', 'worker 1'], 2),
+    **{'ps 0': 0, 'evaluator 0': 1},
+  }
+  assert (tmp_path / 'saved').exists() == (task != 'chief 0')
+  assert 'all workers go back' in capfd.readouterr().err
+
+
+def test_without_ps_the_deaths_of_all_workers_count_together(tmp_path):
+  """Two of the one and two of the other are four."""
+  plan = {task: ['sleep'] * 4 for task in ('chief 0', 'worker 0', 'worker 1')}
+  for start in range(4):
+    others = f'worker 1.{start},{"worker" if start % 2 else "chief"} 0.{start}'
+    plan['chief 0' if start % 2 else 'worker 0'][start] = f'kill {others}'
+  assert run(tmp_path, plan, max_restarts=3, has_ps=False) == 137
+  assert starts(tmp_path)['worker 1'] == 4
+
+
+def test_without_ps_a_mistake_is_told_though_another_task_ended_first(tmp_path):
+  plan = {
+    'chief 0': ['mistake_when_told no such folder'],
+    'worker 0': ['kill ready chief 0'],
+  }
+  assert run(tmp_path, plan, has_ps=False) == 1
+  assert starts(tmp_path)['chief 0'] == 1
+
+
+def test_a_signal_during_a_restart_ends_the_job(tmp_path):
+  """Once the chief, which may go on saving, has ended."""
+  plan = {
+    'chief 0': ['slow'],
+    'worker 0': ['kill ready chief 0'],
+  }
+  with in_process(tmp_path, plan, has_ps=False) as process:
+    wait_for(tmp_path, 'told chief 0', 'evaluator 0.0')
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(20) == 143
+  assert (tmp_path / 'saved').exists()
+  assert starts(tmp_path)['chief 0'] == 1
 
 
 @pytest.mark.parametrize(

@@ -35,13 +35,30 @@ def wait_for(names):
 
 
 def save_and_leave(number, frame):
-  """Leaves the file `saved`, provided that the ps still runs."""
+  """Leaves the file `saved`, provided that the ps, if any, still run."""
   del frame
-  ps = int((folder / 'ps 0.0').read_text())
-  os.kill(ps, 0)
+  for ps in folder.glob('ps 0.*'):
+    os.kill(int(ps.read_text()), 0)
   (folder / 'saved').touch()
   sys.exit(128 + number)
 
+
+def save_slowly(number, frame):
+  (folder / f'told {name}').touch()
+  time.sleep(0.5)
+  save_and_leave(number, frame)
+
+
+def tell_mistake(*_):
+  sys.exit(f'error: {argument}')
+
+
+HANDLERS = {
+  'save': save_and_leave,
+  'slow': save_slowly,
+  'mistake_when_told': tell_mistake,
+  'stubborn': signal.SIG_IGN,
+}
 
 start = mark_start()
 actions = plan.get(name, ['sleep'])
@@ -57,12 +74,8 @@ elif action == 'mistake':
   sys.exit(f'error: {argument}')
 elif action == 'print':
   sys.stdout.write(argument)
-elif action == 'save':  # It saves when it gets SIGTERM.
-  signal.signal(signal.SIGTERM, save_and_leave)
-  (folder / f'ready {name}').touch()
-  time.sleep(60)
-elif action == 'stubborn':
-  signal.signal(signal.SIGTERM, signal.SIG_IGN)
+elif action in HANDLERS:  # What it does when it gets SIGTERM.
+  signal.signal(signal.SIGTERM, HANDLERS[action])
   (folder / f'ready {name}').touch()
   time.sleep(60)
 else:

@@ -5,6 +5,10 @@
                         checkpoint. The variables, gradients and tokens on the
                         ps belong together, and a part of them is of no use.
 
+In a job without ps, no worker can go on without the others. If one dies, the
+others are told to save and to stop, and then all are restarted. Such a death
+counts for all of them, because those who lost a worker end as well.
+
 The job is over when the chief has ended well and the other tasks have ended
 too. The job fails if a task dies too often, or of a mistake that a restart does
 not mend. The evaluator is an exception: training goes on without it.
@@ -23,6 +27,8 @@ from two_stream.cluster import task_process
 _STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _RESTART_SECONDS = 1  # The pause before a restart.
 _SAVE_SECONDS = 60  # The time to save a checkpoint, from SIGTERM to SIGKILL.
+# The same before a restart of workers without ps. One of them may hang.
+_LEAVE_SECONDS = 30
 _WINDOW_SECONDS = 12 * 3600  # How long a death counts. We chose it.
 # How long the other tasks may run on when the chief is done. A ps waits 60 s
 # for its workers, see training/ps_servers.py.
@@ -64,11 +70,11 @@ class _Supervisor:
   ):
     self._command = command
     self._environments = environments
+    self._has_ps = any(task.job == 'ps' for task in environments)
     self._max_restarts = max_restarts
-    # The times, on the event loop's clock, at which each task died.
-    self._deaths: dict[task_process.TaskName, list[float]] = (
-      collections.defaultdict(list)
-    )
+    # Name of a task, or 'workers' -> the times, on the event loop's clock, at
+    # which it died, or one of them.
+    self._deaths: dict[str, list[float]] = collections.defaultdict(list)
     self._running: dict[task_process.TaskName, task_process.Process] = {}
     self._deadline: float | None = None  # On the event loop's clock.
     self._chief_is_done = False
@@ -104,10 +110,7 @@ class _Supervisor:
       The exit status of the job if the event ends the job, else None.
     """
     if isinstance(event, signal.Signals):
-      task_process.log(
-        f'{event.name}: saving and stopping; once more to stop at once'
-      )
-      return 128 + event
+      return _status_of_signal(event)
     status = None
     if event is None:
       self._deadline = None
@@ -141,8 +144,7 @@ class _Supervisor:
       task_process.log(
         f'{task} {process.end}: restart {count} of {self._max_restarts}'
       )
-      await self._restart(task)
-      return None
+      return await self._restart(task)
     if task.job == 'evaluator':
       task_process.log(f'{task} {process.end}: the job goes on without it')
       return None
@@ -150,23 +152,38 @@ class _Supervisor:
     return process.status
 
   def _count_death(self, task: task_process.TaskName) -> int:
-    """Remembers a death; returns how often the task died within 12 hours."""
-    now = self._loop.time()
-    recent = [
-      time for time in self._deaths[task] if now - time <= _WINDOW_SECONDS
-    ]
-    self._deaths[task] = [*recent, now]
-    return len(self._deaths[task])
+    """Remembers a death; returns how many there were within 12 hours.
 
-  async def _restart(self, task: task_process.TaskName) -> None:
-    """Restarts a task, and with chief or ps all tasks that train."""
+    They are those of this task, or of all workers if there are no ps.
+    """
+    is_shared = not self._has_ps and task.job != 'evaluator'
+    deaths = self._deaths['workers' if is_shared else str(task)]
+    now = self._loop.time()
+    deaths[:] = [time for time in deaths if now - time <= _WINDOW_SECONDS]
+    deaths.append(now)
+    return len(deaths)
+
+  async def _restart(self, task: task_process.TaskName) -> int | None:
+    """Restarts a task, and all that train if they cannot go on without it.
+
+    Returns:
+      The exit status of the job if something ends the job meanwhile, else None.
+    """
     tasks = [task]
-    if task.job in {'chief', 'ps'}:
-      task_process.log('all workers and ps go back to the last checkpoint')
+    if task.job in {'chief', 'ps'} or (
+      task.job == 'worker' and not self._has_ps
+    ):
       tasks = [name for name in self._environments if name.job != 'evaluator']
+      jobs = 'workers and ps' if self._has_ps else 'workers'
+      task_process.log(f'all {jobs} go back to the last checkpoint')
+      if not self._has_ps:
+        status = await self._end(tasks, _LEAVE_SECONDS)
+        if status is not None:
+          return status
     await self._kill(tasks)
     await asyncio.sleep(_RESTART_SECONDS)
     await self._start(tasks)
+    return None
 
   async def _start(self, tasks: Iterable[task_process.TaskName]) -> None:
     for task in tasks:
@@ -177,20 +194,50 @@ class _Supervisor:
   async def _stop(self) -> None:
     """Ends all tasks. The ps are last, because the chief saves what they keep.
 
-    A task that does not end in time, or a second signal, ends all of them by
-    SIGKILL.
+    A second signal ends all of them by SIGKILL.
     """
     for jobs in (('chief', 'worker', 'evaluator'), ('ps',)):
-      tasks = self._running_tasks(*jobs)
-      for task in tasks:
+      await self._end(self._running_tasks(*jobs), _SAVE_SECONDS, status=0)
+
+  async def _end(
+    self,
+    tasks: Iterable[task_process.TaskName],
+    seconds: float,
+    status: int | None = None,
+  ) -> int | None:
+    """Ends tasks by SIGTERM, so that they save.
+
+    Those that do not end in time are ended by SIGKILL.
+
+    Args:
+      tasks: names of tasks. Some may have ended already.
+      seconds: how long they may take.
+      status: the exit status of the job if it is to end, else None. If it is, a
+        signal ends the tasks by SIGKILL.
+
+    Returns:
+      `status`, or the exit status with which the job has to end because of a
+      signal, or because a task found a mistake of the user.
+    """
+    for task in tasks:
+      if task in self._running:
         self._running[task].send(signal.SIGTERM)
-      self._deadline = self._loop.time() + _SAVE_SECONDS
-      while self._running_tasks(*jobs):
-        event = await self._next_event()
-        if isinstance(event, task_process.Process):
-          self._remove(event)
-        else:
-          await self._kill(tasks)
+    self._deadline = self._loop.time() + seconds
+    of_others = []
+    while any(task in self._running for task in tasks):
+      event = await self._next_event()
+      if isinstance(event, signal.Signals) and status is None:
+        status = _status_of_signal(event)
+      elif not isinstance(event, task_process.Process):
+        await self._kill(tasks)
+      elif event.task not in tasks:
+        of_others.append(event)
+      elif self._remove(event) and event.has_told_why and status is None:
+        status = event.status
+    self._deadline = None
+    for event in of_others:
+      self._events.put_nowait(event)
+    return status
 
   async def _kill(self, tasks: Iterable[task_process.TaskName]) -> None:
     """Ends, by SIGKILL, those of the tasks that run."""
@@ -215,3 +262,11 @@ class _Supervisor:
 
   def _running_tasks(self, *jobs: str) -> list[task_process.TaskName]:
     return [task for task in self._running if task.job in jobs]
+
+
+def _status_of_signal(number: signal.Signals) -> int:
+  """Says that the job ends by a signal; returns its exit status."""
+  task_process.log(
+    f'{number.name}: saving and stopping; once more to stop at once'
+  )
+  return 128 + number

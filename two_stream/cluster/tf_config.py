@@ -208,15 +208,16 @@ def from_slurm(environ: Mapping[str, str]) -> str:
 
 
 def from_kubernetes(environ: Mapping[str, str]) -> str:
-  """Makes TF_CONFIG for a pod of launch/kubernetes.yaml.
+  """Makes TF_CONFIG for a pod of a manifest in launch/.
 
-  The manifest has a Job of Kubernetes for each role.
+  In kubernetes.yaml, each role has a Job of Kubernetes. The other manifest,
+  kubernetes_all_reduce.yaml, has one Job of all workers; worker 0 is the chief.
 
   Args:
     environ: environment variables. Kubernetes sets JOB_COMPLETION_INDEX. The
       manifest sets ROLE (one of `JOB_NAMES`), SERVICE (the name of the headless
       service, with which the names of the Jobs begin), NUM_WORKERS (without the
-      chief) and NUM_PS.
+      chief, if that has a Job) and NUM_PS, if there are ps.
 
   Returns:
     The value of TF_CONFIG.
@@ -226,17 +227,20 @@ def from_kubernetes(environ: Mapping[str, str]) -> str:
   """
   service = _value(environ, 'SERVICE')
   num_workers = _number(environ, 'NUM_WORKERS')
-  num_ps = _number(environ, 'NUM_PS')
-  _check_size(1 + num_workers + num_ps)
+  num_ps = _number(environ, 'NUM_PS') if 'NUM_PS' in environ else None
+  _check_size(1 + num_workers + (num_ps or 0))
 
   def hosts(role: str, count: int) -> list[str]:
     return [
       f'{service}-{role}-{i}.{service}:{_KUBERNETES_PORT}' for i in range(count)
     ]
 
-  jobs = cluster(
-    hosts('chief', 1) + hosts('worker', num_workers), hosts('ps', num_ps)
-  )
+  if num_ps is None:
+    jobs = {'worker': hosts('worker', num_workers)}
+  else:
+    jobs = cluster(
+      hosts('chief', 1) + hosts('worker', num_workers), hosts('ps', num_ps)
+    )
   task = _value(environ, 'ROLE'), _number(environ, 'JOB_COMPLETION_INDEX')
   check(jobs, *task, 'environment variables SERVICE, ROLE, ...')
   return to_json(jobs, *task)

@@ -44,14 +44,28 @@ _NO_NEWS = (
   + rb'Local rendezvous is aborting with status: ABORTED: '
   rb'(?:Stopping remaining executors\. |'
   rb'Step \d+ cancelled\.  Cancelling rendezvous\. )',
+  # When a process of an all-reduce job is lost. The error that is raised in the
+  # others has the same text, and training/all_reduce.py tells its reason.
+  _HEAD % rb'ring_alg' + rb'Aborting Ring(?:Reduce|Gather) with ',
+  _HEAD % rb'base_collective_executor'
+  + rb'BaseCollectiveExecutor::StartAbort ',
+  _HEAD
+  % rb'local_rendezvous'
+  + rb'Local rendezvous is aborting with status: \w+: '
+  rb'Collective ops is aborted by: ',
 )
 # No news on a machine without a GPU, or if the process shall not use one.
 _NO_NEWS_WITHOUT_GPU = (
   _HEAD % rb'cudart_stub' + rb'Could not find cuda drivers on your machine, ',
   _HEAD % rb'cuda_platform' + rb'failed call to cuInit: ',
 )
-# The second line of a message, which names the operation.
-_NODE = re.compile(rb'\t \[\[\{\{node ')
+# Further lines of such a message, the first of which names the operation.
+_CONTINUED = re.compile(
+  rb'\t \[\[\{\{node |Additional GRPC error information |'
+  rb':UNKNOWN:Error received from peer |RPC: /tensorflow\.|/job:worker/|'
+  rb'The tasks have crashed\. |The error could be from a previous operation\. |'
+  rb'$'
+)
 
 
 class Copier:
@@ -78,7 +92,7 @@ class Copier:
     self._rest = b''
 
   def _without_no_news(self, line: bytes) -> bytes:
-    if self._last_was_no_news and _NODE.match(line):
+    if self._last_was_no_news and _CONTINUED.match(line):
       return b''
     news, count = self._no_news.subn(b'', line)
     self._last_was_no_news = count > 0

@@ -16,6 +16,7 @@ import functools
 import hashlib
 import json
 import logging
+import re
 from collections.abc import Callable
 
 import tensorflow as tf
@@ -55,6 +56,10 @@ _LOST_ERRORS = (
   tf.errors.UnavailableError,
 )
 
+# How TensorFlow names a task in an error, and how it says whose error it is.
+_TASK = re.compile(r'/job:worker/(?:replica:0/)?task:(\d+)')
+_SOURCE = re.compile(rf'^Error reported from {_TASK.pattern}: ')
+
 
 def run(job: training_job.Job, task: cluster_task.ClusterTask) -> int:
   """Does the part of one task, see `training_job.Engine`.
@@ -81,9 +86,10 @@ def run(job: training_job.Job, task: cluster_task.ClusterTask) -> int:
     functools.partial(watchdog.explain_standstill, task),
   )
   lost = None
+  is_done = False
   with _folder_of_chief(job, task) as check_folder, watcher.running():
     try:
-      _Worker(job, task, watcher, check_folder).work()
+      is_done = _Worker(job, task, watcher, check_folder).work()
     except _LOST_ERRORS as error:
       if task.num_workers == 1:
         raise
@@ -93,7 +99,10 @@ def run(job: training_job.Job, task: cluster_task.ClusterTask) -> int:
   if watcher.signal_number is not None:
     return 128 + watcher.signal_number
   if lost:
-    logging.error('%s', _describe_loss(_reason(lost)))
+    logging.error('%s', _describe_loss(_reason(lost, task)))
+    return training_job.LOST
+  if not is_done:
+    logging.error('%s', _describe_loss('one of them was told to stop'))
     return training_job.LOST
   return 0
 
@@ -126,12 +135,31 @@ def _describe_loss(reason: str) -> str:
   )
 
 
-def _reason(error: tf.errors.OpError | meeting.MissingTasksError) -> str:
-  """Finds the line of an error that says what happened."""
+def _reason(
+  error: tf.errors.OpError | meeting.MissingTasksError,
+  task: cluster_task.ClusterTask,
+) -> str:
+  """Says in one line what happened, and which task was lost if that is known.
+
+  Args:
+    error: what was raised when a task was lost.
+    task: any task of the job.
+  """
   if isinstance(error, meeting.MissingTasksError):
     return str(error)
-  _, _, reason = error.message.partition('Collective ops is aborted by: ')
-  return (reason or error.message).strip().partition('\n')[0]
+  _, _, told = error.message.partition('Collective ops is aborted by: ')
+  told = (told or error.message).strip()
+  number = _TASK.search(told)
+  lost = None
+  if number:
+    lost = int(number[1])
+  elif 'CoordinationService' in told:  # It is in the chief.
+    lost = 0
+  reason = _SOURCE.sub('', told.partition('\n')[0]).rstrip('.: ')
+  names = list(cluster_task.names(task))
+  if lost is not None and lost < len(names):
+    return f'{names[lost]}: {reason}'
+  return reason
 
 
 class _Worker:
@@ -149,30 +177,37 @@ class _Worker:
     self._watcher = watcher
     self._check_folder = check_folder
 
-  def work(self) -> None:
-    """Meets the others, trains, and in the chief exports the network."""
+  def work(self) -> bool:
+    """Meets the others, trains, and in the chief exports the network.
+
+    Returns:
+      Whether all steps are done. If not, a process of the job is to stop.
+    """
     job, parameters = self._job, self._job.hyperparameters
     strategy = all_reduce_strategy.make(self._task, job.peer_seconds)
     self._check_number(strategy.num_replicas_in_sync)
     index = record_index.of_split(job.records_dir, 'train', [parameters.stream])
-    own_description = description = job_file.describe(job, index)
+    description = job_file.describe(job, index)
+    self._check_same_job(strategy, description)
     checkpoint = None
     if self._task.is_chief:
       checkpoint = saved_checkpoints.newest_whole(job.train_dir)
-      description = job_file.remember(job, own_description, checkpoint)
+      description = job_file.remember(job, description, checkpoint)
     replicas = all_reduce_replicas.Replicas(
       strategy, parameters, len(description['label_map'])
     )
     state = self._first_state(replicas, description, checkpoint)
-    self._take_over(state, replicas, own_description)
+    (state.num_steps,) = replicas.take_over([state.num_steps])
     loop = self._make_loop(state, replicas, description['label_map'], index)
     if self._task.is_chief:
       self._watcher.save_checkpoint = loop.save_now
     with explained_errors.explained(job, state.step, loop.advice):
       loop.run()
-      if self._task.is_chief and state.step() >= job.max_steps:
+      is_done = state.step() >= job.max_steps
+      if self._task.is_chief and is_done:
         self._check_folder()
         export.write(job, description, loop.newest)
+    return is_done
 
   def _check_number(self, num_replicas: int) -> None:
     """Refuses a job in which a replica would have nothing to do."""
@@ -188,6 +223,20 @@ class _Worker:
       logging.info(
         'a step is %d minibatches of %d clips on %d replicas',
         *(per_step, self._job.hyperparameters.batch_size, num_replicas),
+      )
+
+  def _check_same_job(
+    self, strategy: tf.distribute.Strategy, description: job_file.Description
+  ) -> None:
+    """Refuses a task that was given another job than the chief.
+
+    Networks of other shapes could not even be made together.
+    """
+    own = _fingerprint(description)
+    if own != all_reduce_strategy.numbers_of_first(strategy, own):
+      raise errors.InputError(
+        'this task was given another job than the chief; give all tasks the '
+        'same flags and the same records'
       )
 
   def _first_state(
@@ -223,26 +272,6 @@ class _Worker:
       replicas.num_classes,
       self._job.hyperparameters.weight_decay,
     )
-
-  def _take_over(
-    self,
-    state: all_reduce_state.State,
-    replicas: all_reduce_replicas.Replicas,
-    description: job_file.Description,
-  ) -> None:
-    """Gives all processes the state of the chief, if they have the same job.
-
-    Raises:
-      InputError: this task was given another job than the chief.
-    """
-    own = [state.num_steps, *_fingerprint(description)]
-    of_chief = replicas.take_over(own)
-    if own[1:] != of_chief[1:]:
-      raise errors.InputError(
-        'this task was given another job than the chief; give all tasks the '
-        'same flags and the same records'
-      )
-    state.num_steps = of_chief[0]
 
   def _make_loop(
     self,

@@ -27,7 +27,7 @@ import tensorflow as tf
 from two_stream import recipe
 from two_stream.networks import batch_norm, checkpoints
 from two_stream.records import clips
-from two_stream.training import objective, training_job
+from two_stream.training import all_reduce_strategy, objective, training_job
 
 # A value of each local replica, as `tf.distribute` represents it.
 PerReplica = Any
@@ -284,21 +284,14 @@ class Replicas:
     sizes = [variable.shape.num_elements() for variable in variables]
 
     def shared() -> tuple[list[tf.Tensor], tf.Tensor]:
-      context = tf.distribute.get_replica_context()
-      is_first = tf.equal(context.replica_id_in_sync_group, 0)
-
-      def of_first(mine: tf.Tensor) -> tf.Tensor:
-        return context.all_reduce(
-          tf.distribute.ReduceOp.SUM,
-          tf.where(is_first, mine, tf.zeros_like(mine)),
-        )
-
-      flat = of_first(tf.concat([tf.reshape(v, [-1]) for v in variables], 0))
+      flat = all_reduce_strategy.of_first(
+        tf.concat([tf.reshape(v, [-1]) for v in variables], 0)
+      )
       values = [
         tf.reshape(part, variable.shape)
         for part, variable in zip(tf.split(flat, sizes), variables)
       ]
-      return values, of_first(numbers)
+      return values, all_reduce_strategy.of_first(numbers)
 
     values, of_first = self.strategy.run(shared)
     for variable, value in zip(variables, values):

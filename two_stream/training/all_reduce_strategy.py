@@ -58,6 +58,37 @@ def make(
     ) from error
 
 
+def of_first(mine: tf.Tensor) -> tf.Tensor:
+  """Gives every replica the tensor of the first one.
+
+  All replicas of the job do so at the same time, in `Strategy.run`.
+
+  Args:
+    mine: the tensor of this replica. Those of all replicas have one shape.
+  """
+  context = tf.distribute.get_replica_context()
+  is_first = tf.equal(context.replica_id_in_sync_group, 0)
+  return context.all_reduce(
+    tf.distribute.ReduceOp.SUM, tf.where(is_first, mine, tf.zeros_like(mine))
+  )
+
+
+def numbers_of_first(
+  strategy: tf.distribute.Strategy, numbers: list[int]
+) -> list[int]:
+  """Gives every process the numbers of the first one.
+
+  All processes of the job do so at the same time.
+
+  Args:
+    strategy: the strategy over all replicas of the job.
+    numbers: whole numbers, as many in each process.
+  """
+  mine = tf.constant(numbers, tf.int64)
+  values = tf.function(lambda: strategy.run(of_first, (mine,)))()
+  return [int(each) for each in strategy.experimental_local_results(values)[0]]
+
+
 @contextlib.contextmanager
 def _ended_after(seconds: float) -> Iterator[None]:
   """Ends the process by SIGALRM if the block takes longer.

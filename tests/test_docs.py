@@ -37,6 +37,7 @@ OTHERS_FLAGS = {
     '--rm',
     '--shm',
     '--tf_xla_auto_jit',
+    '--tf_xla_cpu_global_jit',
     '--user',
     '--volume',
   ),

@@ -225,10 +225,13 @@ ELSEWHERE = {'convert_checkpoint.py': {'label_map', 'flow'}}
 # What has no path flag, or passes on those of other scripts.
 WITHOUT_PATHS = {
   'launch/local.py',
+  'launch/lock_packages.py',
   'benchmarks/flow.py',
+  'benchmarks/input_pipeline.py',
   'benchmarks/network.py',
   'benchmarks/traffic.py',
   'benchmarks/training.py',
+  'benchmarks/workers.py',
 }
 
 

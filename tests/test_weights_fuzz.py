@@ -33,7 +33,8 @@ _watch = {'on': False}
 
 
 def _refuse(event, _):
-  if _watch['on'] and event in _FORBIDDEN:
+  # When Python ends, it takes the names of modules away before the hooks.
+  if _watch and _watch['on'] and event in _FORBIDDEN:
     raise AssertionError(f'a file of weights leads to {event}')
 
 

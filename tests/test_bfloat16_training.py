@@ -15,7 +15,7 @@ from two_stream import errors
 from two_stream.cluster import cluster_task
 from two_stream.networks import checkpoints
 from two_stream.records import clips
-from two_stream.training import objective, sync_replicas
+from two_stream.training import all_reduce, objective, sync_replicas
 
 pytestmark = pytest.mark.process  # Whole trainings.
 
@@ -183,8 +183,15 @@ def test_precision_may_not_change_between_runs(data, trained):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize('train_only', [(), ('Mixed_5c', 'Logits')])
-def test_a_training_goes_on(data, trained, tmp_path, train_only):
+@pytest.mark.parametrize(
+  ('engine', 'train_only'),
+  [
+    (sync_replicas, ()),
+    (sync_replicas, ('Mixed_5c', 'Logits')),
+    (all_reduce, ()),
+  ],
+)
+def test_a_training_goes_on(data, trained, tmp_path, engine, train_only):
   """Also above frozen units, from a network that was trained in float32."""
   if train_only:
     given = small_networks.write(tmp_path, 'rgb_imagenet', 3)
@@ -194,7 +201,7 @@ def test_a_training_goes_on(data, trained, tmp_path, train_only):
   else:
     job = make_job(data, shutil.copytree(trained, tmp_path / 'run'))
   job = dataclasses.replace(job, max_steps=2)
-  assert sync_replicas.run(job, TASK) == 0
+  assert engine.run(job, TASK) == 0
   first, second = (
     small_training.read_all(tmp_path / f'run/model.ckpt-{step}')
     for step in (1, 2)

@@ -23,7 +23,7 @@ import pathlib
 
 from absl import flags
 
-from two_stream import cli, recipe
+from two_stream import cli, errors, recipe
 from two_stream.evaluation import data_directory, video_sets
 from two_stream.video import resampling
 
@@ -100,6 +100,9 @@ _OUTPUT = cli.define_path(
 
 def main() -> None:
   """Finds the videos of both sets, computes their distance, and prints it."""
+  cli.refuse_overwriting(
+    'output', _OUTPUT.value, _REFERENCE_DIR.value, _GENERATED_DIR.value
+  )
   settings = video_sets.ClipSettings(
     num_frames=_NUM_FRAMES.value, frames_per_second=_FRAMES_PER_SECOND.value
   )
@@ -114,6 +117,11 @@ def main() -> None:
       ('generated', _GENERATED_DIR.value),
     )
   }
+  for name, sources in sets.items():
+    if len(sources) < 2:
+      raise errors.InputError(
+        f'--{name}_dir: has {len(sources)} video; a distance needs 2 or more'
+      )
   cli.start_tensorflow()
   from two_stream.evaluation import fvd_report  # noqa: PLC0415
 

@@ -124,10 +124,10 @@ def _to_saved_model(conversion: _Conversion) -> None:
 
 
 # What --to may be -> (writes a network, what shows that it is there already).
-_TARGETS: dict[str, tuple[Callable[[_Conversion], None], str]] = {
-  'deepmind': (_to_deepmind, '.index'),
-  'pytorch': (_to_pytorch, ''),
-  'saved_model': (_to_saved_model, ''),
+_TARGETS: dict[str, tuple[Callable[[_Conversion], None], tuple[str, ...]]] = {
+  'deepmind': (_to_deepmind, ('.index', '.data-00000-of-00001')),
+  'pytorch': (_to_pytorch, ('',)),
+  'saved_model': (_to_saved_model, ('',)),
 }
 
 _TO = flags.DEFINE_enum(
@@ -144,9 +144,11 @@ _TO = flags.DEFINE_enum(
 
 def main(source: str, destination: str) -> None:
   """Reads SOURCE, prints what it is, and writes DESTINATION."""
-  write, suffix = _TARGETS[_TO.value]
+  write, suffixes = _TARGETS[_TO.value]
   target = pathlib.Path(destination)
-  if target.is_dir() or os.path.lexists(f'{target}{suffix}'):
+  if target.is_dir() or any(
+    os.path.lexists(f'{target}{suffix}') for suffix in suffixes
+  ):
     raise errors.InputError(
       f'{target} exists; choose another DESTINATION, or remove it'
     )

@@ -115,6 +115,13 @@ def main() -> None:
     _DATA_DIR.value, _EVAL_TYPE.value, _IMAGENET_PRETRAINED.value
   )
   sample = _SAMPLE.value or data_directory.default_sample(_DATA_DIR.value)
+  cli.refuse_overwriting(
+    'report',
+    _REPORT.value,
+    str(sample),
+    f'{sample}_rgb.npy',
+    f'{sample}_flow.npy',
+  )
   rate = data_directory.frames_per_second(_DATA_DIR.value)
   if _WINDOW_FRAMES.value is not None:
     plan = windows.WindowPlan(

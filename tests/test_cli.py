@@ -10,6 +10,8 @@ import printed
 import programs
 import pytest
 
+from two_stream import cli, errors
+
 pytestmark = pytest.mark.process
 
 PROGRAM = r"""
@@ -335,3 +337,18 @@ def test_named_paths_are_absolute_and_in_order(tmp_path):
   assert result.stdout == f'{tmp_path}/x /y/../z\n'
   result = programs.run_code(program, 'x')
   printed.assert_one_line_error(result, 'TO is missing: -c FROM TO')
+
+
+def test_an_output_replaces_no_input(tmp_path):
+  video = tmp_path / 'video.mp4'
+  link = tmp_path / 'link'
+  link.symlink_to(tmp_path)
+  for output, read in (
+    (video, video),
+    (link / 'video.mp4', video),
+    (tmp_path / 'figure.json', tmp_path),
+  ):
+    with pytest.raises(errors.InputError, match='--output: .* would replace'):
+      cli.refuse_overwriting('output', str(output), '/elsewhere', str(read))
+  cli.refuse_overwriting('output', str(tmp_path / 'a'), str(video))
+  cli.refuse_overwriting('output', None, str(video))

@@ -1,5 +1,7 @@
 """convert_checkpoint.py, run as a user runs it."""
 
+import pathlib
+
 import foreign_networks
 import numpy as np
 import printed
@@ -79,6 +81,12 @@ def test_nothing_is_written_of_what_cannot_be_used_or_over_what_exists(
   result = convert(source, target, '--to=deepmind')
   printed.assert_one_line_error(result, 'logits.conv3d.bias is missing')
   assert not target.parent.exists()
+  target.parent.mkdir()
+  data = pathlib.Path(f'{target}.data-00000-of-00001')
+  data.write_text('of a copy that was broken off')
+  result = convert(source, target, '--to=deepmind')
+  printed.assert_one_line_error(result, 'model.ckpt exists; choose another')
+  assert data.read_text() == 'of a copy that was broken off'
   result = convert(source, source, '--to=pytorch')
   printed.assert_one_line_error(result, 'network.pt exists; choose another')
 

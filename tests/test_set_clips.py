@@ -93,6 +93,15 @@ def test_a_digest_tells_what_a_clip_is_made_from(tmp_path):
   assert first != set_clips.digest(one, SETTINGS)
 
 
+def test_images_of_zeros_and_ones_are_refused(tmp_path):
+  """What becomes of floats between 0 and 1 when they are written."""
+  write_images(tmp_path / 'dark', np.minimum(FRAMES, 1))
+  with pytest.raises(errors.InputError, match='no value above 1'):
+    set_clips.load(
+      (source(tmp_path / 'dark'), video_sets.ClipSettings(num_frames=2))
+    )
+
+
 def test_damaged_videos_and_links_out_are_refused(tmp_path):
   images = write_images(tmp_path / 'a')
   (tmp_path / 'a' / '003.png').write_bytes(b'no image')

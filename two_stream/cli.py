@@ -285,6 +285,27 @@ def refuse_odd_numbers(values: Mapping[str, Any]) -> None:
       raise errors.InputError(f'--{name}: {value} is no number to count with')
 
 
+def refuse_overwriting(name: str, output: str | None, *inputs: str) -> None:
+  """Raises InputError if an output would replace an input, or a part of one.
+
+  Args:
+    name: the flag of the output.
+    output: the file to be written, or None.
+    *inputs: files and folders that are read. Those that do not exist are
+      reported elsewhere.
+  """
+  if output is None:
+    return
+  written = pathlib.Path(output).resolve()
+  for path in inputs:
+    read = pathlib.Path(path).resolve()
+    if read in (written, *written.parents):
+      raise errors.InputError(
+        f'--{name}: {output} would replace what is read from {path}; choose '
+        'another file'
+      )
+
+
 def start_tensorflow() -> None:
   """Imports TensorFlow and keeps its lines that are no news out of stderr.
 

@@ -123,8 +123,14 @@ def _take(
       f'{source.path}: has {num_frames} frames{at}, fewer than '
       f'{settings.num_frames}'
     )
+  clip = np.stack(frames)
+  if isinstance(video, frames_folder.FolderFrames) and 0 < clip.max() <= 1:
+    raise errors.InputError(
+      f'{source.path}: its frames have no value above 1; scale them to 0 to '
+      '255 before they become pictures'
+    )
   return Clip(
-    frames=np.stack(frames),
+    frames=clip,
     size=sizes[0],
     digest=digest(source, settings),
     notes=notes,

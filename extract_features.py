@@ -26,7 +26,7 @@ import os
 import pathlib
 from collections.abc import Sequence
 
-from absl import flags, logging
+from absl import flags
 
 from two_stream import cli, errors
 from two_stream.datasets import data_set
@@ -260,12 +260,8 @@ def settings_from_flags(
     if FLAGS.fps
     else data_directory.frames_per_second(FLAGS.records_dir or FLAGS.data_dir)
   )
-  of_networks = data_directory.frames_per_second(FLAGS.data_dir)
-  if FLAGS.records_dir and rate != of_networks:
-    logging.warning(
-      '%s: has %s frames a second and the networks were trained on %s',
-      *(FLAGS.records_dir, rate or 'all', of_networks or 'all'),
-    )
+  if FLAGS.records_dir:
+    data_directory.warn_of_other_rate(FLAGS.data_dir, FLAGS.records_dir)
   return feature_settings.FeatureSettings(
     eval_type=FLAGS.eval_type,
     checkpoints=checkpoints,

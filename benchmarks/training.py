@@ -25,10 +25,10 @@ import tqdm
 from absl import flags
 from tensorflow.compat import v1
 
-from benchmarks import network
+from benchmarks import input_pipeline, network
 from two_stream import cli, recipe
 from two_stream.cluster import cluster_task
-from two_stream.records import clips, record_index, schema, tfrecords
+from two_stream.records import clips, record_index, tfrecords
 from two_stream.training import (
   all_reduce_replicas,
   all_reduce_strategy,
@@ -261,7 +261,9 @@ def clip_reader(stack: contextlib.ExitStack) -> Callable[[], None]:
   """
   folder = pathlib.Path(stack.enter_context(tempfile.TemporaryDirectory()))
   path = folder / 'shard'
-  tfrecords.write_shard(path, [random_record(i) for i in range(8)])
+  tfrecords.write_shard(
+    path, [input_pipeline.random_record(i, 12) for i in range(8)]
+  )
   reading = clips.Reading(
     records=record_index.build([path]),
     stream=FLAGS.stream,
@@ -280,33 +282,6 @@ def clip_reader(stack: contextlib.ExitStack) -> Callable[[], None]:
   # The clips that are read ahead during the other turns must not be counted.
   read()
   return read
-
-
-def random_record(seed: int) -> bytes:
-  """Returns a record of the length of Something-Something's average video.
-
-  The clip has 3.8 s, 12 distinct frames per second, of 256 x 340 pixels, and is
-  shown at 25 frames per second. Its frames are noise on a grid of 4 pixels,
-  whose encoded size is about that of real frames.
-  """
-  rng = np.random.default_rng(seed)
-  frame_index = np.arange(95) * 12 // 25
-  count = frame_index[-1] + 1
-  coarse = rng.integers(0, 256, (count, 64, 85, 3), np.uint8)
-  flows = rng.normal(0, 2, (count - 1, 64, 85, 2)).astype(np.float32)
-  return tfrecords.serialize(
-    schema.encode(
-      coarse.repeat(4, 1).repeat(4, 2),
-      flows.repeat(4, 1).repeat(4, 2),
-      timestamps=np.arange(count) * 83_333,
-      frame_index=frame_index,
-      context={
-        schema.ID: [b'0'],
-        schema.DATA_PATH: [b'0.webm'],
-        schema.LABEL_INDEX: [0],
-      },
-    )
-  )
 
 
 def take_turns(functions: dict[str, Callable[[], object]]) -> dict[str, float]:

@@ -322,3 +322,21 @@ def frames_per_second(data_dir: files.PathLike) -> int | None:
       f'{remedy}'
     )
   return rate
+
+
+def warn_of_other_rate(
+  data_dir: files.PathLike, records_dir: files.PathLike
+) -> None:
+  """Warns if records have another frame rate than networks were trained on.
+
+  Args:
+    data_dir: the data directory of the networks.
+    records_dir: the folder of the records.
+  """
+  rates = [frames_per_second(folder) for folder in (data_dir, records_dir)]
+  if rates[0] != rates[1]:
+    logging.warning(
+      '%s: has %s frames a second and the networks were trained on %s',
+      records_dir,
+      *(rate or resampling.NATIVE for rate in rates[::-1]),
+    )

@@ -1,6 +1,5 @@
 """The class names of networks: one label map, which fits every checkpoint."""
 
-import logging
 import pathlib
 from collections.abc import Iterable, Sequence
 
@@ -8,7 +7,6 @@ from two_stream import errors, files
 from two_stream.evaluation import data_directory
 from two_stream.networks import checkpoints as checkpoint_layout
 from two_stream.records import shard_counts, shard_folder, shard_parameters
-from two_stream.video import resampling
 
 
 def names(
@@ -70,16 +68,7 @@ def names_for_records(
       f'{of_records} is not the {label_map} of {data_dir}; choose the '
       '--records_dir of the data set that the networks were trained on'
     )
-  rates = [
-    data_directory.frames_per_second(folder)
-    for folder in (data_dir, records_dir)
-  ]
-  if rates[0] != rates[1]:
-    logging.warning(
-      '%s: has %s frames a second and the networks were trained on %s',
-      records_dir,
-      *(rate or resampling.NATIVE for rate in rates[::-1]),
-    )
+  data_directory.warn_of_other_rate(data_dir, records_dir)
   return of_networks
 
 

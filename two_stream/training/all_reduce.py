@@ -11,7 +11,6 @@ need not see the folder. If a process is lost, the others end with the status
 `training_job.LOST`, and all have to be started again.
 """
 
-import contextlib
 import functools
 import hashlib
 import json
@@ -87,7 +86,10 @@ def run(job: training_job.Job, task: cluster_task.ClusterTask) -> int:
   )
   lost = None
   is_done = False
-  with _folder_of_chief(job, task) as check_folder, watcher.running():
+  with (
+    training_folder.of_worker(job.train_dir, task.is_chief) as check_folder,
+    watcher.running(),
+  ):
     try:
       is_done = _Worker(job, task, watcher, check_folder).work()
     except _LOST_ERRORS as error:
@@ -117,15 +119,6 @@ def _check(job: training_job.Job, task: cluster_task.ClusterTask) -> None:
   training_folder.check_path(job.train_dir)
   if task.is_chief or task.job_name == 'evaluator':
     training_folder.check_folders(job.train_dir)
-
-
-def _folder_of_chief(
-  job: training_job.Job, task: cluster_task.ClusterTask
-) -> contextlib.AbstractContextManager[Callable[[], None]]:
-  """Locks the training folder in the chief, which alone writes in it."""
-  if task.is_chief:
-    return training_folder.locked(job.train_dir)
-  return contextlib.nullcontext(lambda: None)
 
 
 def _describe_loss(reason: str) -> str:

@@ -98,7 +98,7 @@ def train(
     job.stall_seconds if task.is_chief and task.ps_hosts else None,
     functools.partial(watchdog.explain_standstill, task),
   )
-  with _folder_of_chief(job, task) as check_folder:
+  with training_folder.of_worker(job.train_dir, task.is_chief) as check_folder:
     checkpoint = None
     if task.is_chief:
       checkpoint = saved_checkpoints.newest_whole(job.train_dir)
@@ -155,15 +155,6 @@ def build_replica(
     ),
     task,
   )
-
-
-def _folder_of_chief(
-  job: training_job.Job, task: cluster_task.ClusterTask
-) -> contextlib.AbstractContextManager[Callable[[], None]]:
-  """Locks the training folder in the chief, which alone writes in it."""
-  if task.is_chief:
-    return training_folder.locked(job.train_dir)
-  return contextlib.nullcontext(lambda: None)
 
 
 class _Worker:

@@ -114,6 +114,23 @@ def locked(train_dir: files.PathLike) -> Iterator[Callable[[], None]]:
     yield functools.partial(_check_same, train_dir, lock_file)
 
 
+def of_worker(
+  train_dir: files.PathLike, is_chief: bool
+) -> contextlib.AbstractContextManager[Callable[[], None]]:
+  """Locks a folder in the chief, which alone writes in it.
+
+  Args:
+    train_dir: the folder.
+    is_chief: whether the worker is the chief.
+
+  Returns:
+    What `locked` returns in the chief. Elsewhere it does nothing.
+  """
+  if is_chief:
+    return locked(train_dir)
+  return contextlib.nullcontext(lambda: None)
+
+
 def _check_same(train_dir: files.PathLike, lock_file: BinaryIO) -> None:
   """Raises InputError unless the folder's lock file is the one that is open."""
   try:
